@@ -1,0 +1,1 @@
+"""Impression logs to tf.Examples."""

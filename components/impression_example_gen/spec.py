@@ -1,0 +1,23 @@
+"""Inputs, outputs and parameters of ImpressionExampleGen."""
+
+from tfx.types import component_spec, standard_artifacts
+
+SCHEMA_KEY = "schema"
+EXAMPLES_KEY = "examples"
+INPUT_BASE_KEY = "input_base"
+SPLITS_KEY = "splits"
+LOG_FORMAT_KEY = "log_format"
+FINGERPRINT_KEY = "fingerprint"
+
+
+class ImpressionExampleGenSpec(component_spec.ComponentSpec):
+    """`splits` and `log_format` are JSON; `fingerprint` has no meaning but to miss the cache when it changes."""
+
+    PARAMETERS = {
+        INPUT_BASE_KEY: component_spec.ExecutionParameter(type=str),
+        SPLITS_KEY: component_spec.ExecutionParameter(type=str),
+        LOG_FORMAT_KEY: component_spec.ExecutionParameter(type=str),
+        FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
+    }
+    INPUTS = {SCHEMA_KEY: component_spec.ChannelParameter(type=standard_artifacts.Schema)}
+    OUTPUTS = {EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples)}

@@ -1,0 +1,76 @@
+"""The preprocessing_fn of tf.Transform: from raw features to packed ids.
+
+The same graph runs over the training data and inside the served model, so there is no difference between the two.
+"""
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from models import vocabularies
+from schema import contract
+from schema import fields as schema_fields
+from schema.fields import Field
+
+# Key of the fields' JSON in the custom_config that Transform hands to preprocessing_fn.
+FIELDS_KEY = "fields"
+
+
+def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str, str]) -> dict[str, tf.Tensor]:
+    """Turns raw features into the packed ones that `models.inputs` reads.
+
+    Args:
+        inputs: Raw features and labels; each a SparseTensor [B, number of values].
+        custom_config: `fields`: the fields as JSON, see `schema.fields.to_json`.
+
+    Returns:
+        `ids`: int64 [B, S], see `schema.fields.embedded`.
+        `dense`: float32 [B, N], if there are dense fields.
+        `click`, `conversion`: int64 [B].
+    """
+    fields = schema_fields.from_json(custom_config[FIELDS_KEY])
+    embedded, dense = schema_fields.embedded(fields), schema_fields.dense(fields)
+
+    counted = [field for field in embedded if field.encoding == "vocabulary"]
+    paths = vocabularies.write_vocabularies([inputs[field.source].values for field in counted], counted)
+    path_by_field = {field.name: path for field, path in zip(counted, paths, strict=True)}
+
+    slots = []
+    for field in embedded:
+        values = inputs[field.source]
+        if field.encoding == "vocabulary":
+            ids = _vocabulary_ids(values.values, path_by_field[field.name], field)
+        else:
+            ids = _bucket_ids(values.values, field)
+        slots.append(_to_slots(values.with_values(ids + 1), field.values))
+    outputs = {contract.IDS: tf.concat(slots, axis=1)}
+    if dense:
+        outputs[contract.DENSE] = tf.concat([_standardised_log(inputs[field.source]) for field in dense], axis=1)
+    for label in contract.LABELS:
+        outputs[label] = tf.reshape(_to_slots(inputs[label], 1), [-1])
+    return outputs
+
+
+def _vocabulary_ids(tokens: tf.Tensor, path: tf.Tensor, field: Field) -> tf.Tensor:
+    """Ids from 0: the vocabulary's lines, then the buckets of what is out of it. Shape [number of values]."""
+    return tft.apply_vocabulary(tokens, path, num_oov_buckets=field.oov_buckets)
+
+
+def _bucket_ids(numbers: tf.Tensor, field: Field) -> tf.Tensor:
+    """Ids from 0 to `field.buckets` - 1, of shape [number of values]."""
+    numbers = tf.cast(numbers, tf.float32)
+    boundaries = tft.quantiles(numbers, field.buckets, epsilon=0.1 / field.buckets, name=f"quantiles_{field.name}")
+    return tf.cast(tft.apply_buckets(numbers, boundaries), tf.int64)
+
+
+def _standardised_log(values: tf.SparseTensor) -> tf.Tensor:
+    """float32 [B, 1], of mean 0 and variance 1 over the analysed data; 0 where the value is missing."""
+    numbers = tf.cast(values.values, tf.float32)
+    scaled = tft.scale_to_z_score(tf.sign(numbers) * tf.math.log1p(tf.abs(numbers)))
+    return _to_slots(values.with_values(scaled), 1)
+
+
+def _to_slots(values: tf.SparseTensor, slots: int) -> tf.Tensor:
+    """The first `slots` values of each row, [B, slots], with 0 where there are fewer."""
+    rows = values.dense_shape[0]
+    first = tf.sparse.reset_shape(tf.sparse.slice(values, [0, 0], [rows, slots]), [rows, slots])
+    return tf.ensure_shape(tf.sparse.to_dense(first), [None, slots])

@@ -1,0 +1,48 @@
+"""Settings of the model and of its training: the parts of the configuration that the Trainer is given."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field as Limits
+
+
+class ModelSettings(BaseModel):
+    """Shape of the network; defaults as in Ma et al., SIGIR 2018, section 3.1.
+
+    Attributes:
+        embedding_dim: D, length of a value's embedding vector.
+        embedding_stddev: Standard deviation that embeddings are initialised with.
+        hidden_units: Widths of each tower's hidden layers.
+        dropout: Share of a tower's hidden units that is left out in training.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    embedding_dim: PositiveInt = 18
+    embedding_stddev: PositiveFloat = 0.01
+    hidden_units: Annotated[tuple[PositiveInt, ...], Limits(min_length=1)] = (360, 200, 80)
+    dropout: Annotated[float, Limits(ge=0, lt=1)] = 0.0
+
+
+class TrainSettings(BaseModel):
+    """How the model is trained.
+
+    Attributes:
+        epochs: Passes over the training split.
+        batch_size: B, examples per step.
+        learning_rate: Of the towers' Adam.
+        embedding_learning_rate: Of the embedding's row-sparse Adam.
+        embedding_l2: Weight of the squared length of the embedding vectors that a batch touches, in its loss.
+        shuffle_buffer: Examples that are held to draw the next one from.
+        seed: Of initialisation, dropout and order of the examples.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: PositiveInt = 1
+    batch_size: PositiveInt = 1024
+    learning_rate: PositiveFloat = 0.001
+    embedding_learning_rate: PositiveFloat = 0.001
+    embedding_l2: NonNegativeFloat = 0.0
+    shuffle_buffer: PositiveInt = 100_000
+    seed: NonNegativeInt = 1

@@ -1,0 +1,45 @@
+"""The SavedModel: the transform graph and the network behind serving signatures."""
+
+import os
+
+import tensorflow as tf
+import tensorflow_transform as tft
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from schema import contract
+
+
+class _Server(tf.Module):
+    """Holds all that the signatures use, so that it is saved with them."""
+
+    def __init__(self, model: tf.keras.Model, transform: tft.TFTransformOutput):
+        super().__init__()
+        self._model = model
+        self._transform = transform.transform_features_layer()
+        self._raw_spec = {
+            name: feature for name, feature in transform.raw_feature_spec().items() if name not in contract.LABELS
+        }
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=contract.EXAMPLES)])
+    def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Serialized tf.Examples, string [B], to `pctr`, `pcvr`, `pctcvr`, float32 [B]. Labels are not needed."""
+        raw = tf.io.parse_example(examples, self._raw_spec)
+        return self._model(self._transform(raw))
+
+
+def export(model: tf.keras.Model, transform: tft.TFTransformOutput, schema: schema_pb2.Schema, directory: str) -> None:
+    """Writes the SavedModel, with the schema of its examples under `assets.extra`.
+
+    Args:
+        model: From packed features to the three outputs.
+        transform: The transform graph that the model was trained behind.
+        schema: The curated schema.
+        directory: Where to write to.
+    """
+    server = _Server(model, transform)
+    tf.saved_model.save(server, directory, signatures={contract.SERVING_SIGNATURE: server.serve_examples})
+    path = os.path.join(directory, contract.MODEL_SCHEMA_PATH)
+    tf.io.gfile.makedirs(os.path.dirname(path))
+    with tf.io.gfile.GFile(path, "w") as file:
+        file.write(text_format.MessageToString(schema))

@@ -1,0 +1,26 @@
+"""Towers: from the input vector of an example to one logit."""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+
+class MlpTower(tf.keras.layers.Layer):
+    """Dense layers with ReLU and dropout, then one linear unit.
+
+    Input: float32 [B, width]. Output: logits, float32 [B, 1].
+    """
+
+    def __init__(self, hidden_units: Sequence[int], dropout: float, name: str):
+        super().__init__(name=name)
+        self._layers = []
+        for units in hidden_units:
+            self._layers.append(tf.keras.layers.Dense(units, activation="relu", kernel_initializer="he_normal"))
+            self._layers.append(tf.keras.layers.Dropout(dropout))
+        self._layers.append(tf.keras.layers.Dense(1))
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        hidden = inputs
+        for layer in self._layers:
+            hidden = layer(hidden, training=training) if isinstance(layer, tf.keras.layers.Dropout) else layer(hidden)
+        return hidden

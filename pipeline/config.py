@@ -1,0 +1,172 @@
+"""The configuration: one frozen, typed tree, read from a YAML preset or file and overridden on the command line."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field as Limits, ValidationError, model_validator
+
+from components.impression_example_gen.log_format import LogFormat
+from models.settings import ModelSettings, TrainSettings
+from schema.check import nearest
+from schema.errors import InputError
+from schema.fields import Field
+
+PRESETS = Path(__file__).parent / "configs"
+
+_Auc = Annotated[float, Limits(ge=0, le=1)]
+_Patterns = Annotated[tuple[str, ...], Limits(min_length=1)]
+
+
+class _Tree(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Splits(_Tree):
+    """File patterns, relative to `data.base`, of the two splits. Split by time: eval days lie after train days."""
+
+    train: _Patterns
+    eval: _Patterns
+
+
+class DataConfig(_Tree):
+    """Where the log is and how to read it.
+
+    Attributes:
+        base: Directory of the log's files, or a URI that Beam can read.
+        splits: Which of them are for training and which for evaluation.
+        log: Format and labels.
+    """
+
+    base: str
+    splits: Splits
+    log: LogFormat = LogFormat()
+
+
+class EvaluationConfig(_Tree):
+    """When a model is blessed, and by what the metrics are sliced.
+
+    Attributes:
+        slices: Features to slice by, one after the other.
+        min_ctr_auc_all: Least AUC of pCTR over all impressions.
+        min_cvr_auc_clicked: Least AUC of pCVR over clicked impressions.
+        min_ctcvr_auc_all: Least AUC of pCTCVR over all impressions.
+        max_ctcvr_auc_drop: Most that `ctcvr_auc_all` may lie below that of the last blessed model.
+        pcoc_bounds: Lowest and highest PCOC (mean prediction over mean label) of pCTR and of pCTCVR.
+    """
+
+    slices: tuple[str, ...] = ()
+    min_ctr_auc_all: _Auc = 0.5
+    min_cvr_auc_clicked: _Auc = 0.5
+    min_ctcvr_auc_all: _Auc = 0.5
+    max_ctcvr_auc_drop: Annotated[float, Limits(ge=0)] = 0.01
+    pcoc_bounds: tuple[float, float] = (0.5, 2.0)
+
+
+class Config(_Tree):
+    """Everything a run needs.
+
+    Attributes:
+        name: Of the pipeline; also of its folder under `runs/`.
+        schema_file: A schema of the package by name, or the path of a .pbtxt file. In YAML: `schema`.
+        data: The log.
+        fields: The model's inputs, by name.
+        model: Shape of the network.
+        train: How it is trained.
+        evaluation: When it is blessed.
+    """
+
+    name: Annotated[str, Limits(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    schema_file: Annotated[str, Limits(alias="schema")]
+    data: DataConfig
+    fields: Annotated[tuple[Field, ...], Limits(min_length=1)]
+    model: ModelSettings = ModelSettings()
+    train: TrainSettings = TrainSettings()
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_fields(cls, values: Any) -> Any:
+        """In YAML `fields` is a mapping from name to the rest of the field."""
+        fields = values.get("fields") if isinstance(values, Mapping) else None
+        if isinstance(fields, Mapping):
+            named = [{"name": name, **(rest or {})} for name, rest in fields.items()]
+            return {**values, "fields": named}
+        return values
+
+
+def load_config(name_or_path: str, overrides: Sequence[str] = ()) -> Config:
+    """Reads a preset by name, or a file, and applies `a.b=value` overrides; values are YAML.
+
+    Raises:
+        InputError: No such preset or file, not YAML, an unknown key, or a value out of its range; the message names the
+            key, and the nearest known one.
+    """
+    path = PRESETS / f"{name_or_path}.yaml"
+    if not path.is_file():
+        path = Path(name_or_path)
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in PRESETS.glob("*.yaml")))
+        raise InputError(f"--config should be a file or one of: {known}. Received: {name_or_path}, no such file")
+    tree = _parse_yaml(path.read_text(encoding="utf-8"), str(path))
+    if not isinstance(tree, dict):
+        raise InputError(f"{path} should hold keys and values. Received: {type(tree).__name__}")
+    for override in overrides:
+        _override(tree, override)
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        raise InputError(f"{name_or_path}: {_explain(error, tree)}") from None
+
+
+def to_yaml(config: Config) -> str:
+    """The whole tree, defaults included, as YAML that `load_config` reads."""
+    tree = config.model_dump(mode="json", by_alias=True)
+    tree["fields"] = {field.pop("name"): field for field in tree["fields"]}
+    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
+
+
+def _parse_yaml(text: str, where: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise InputError(f"{where} should be YAML. Received: {' '.join(str(error).split())}") from None
+
+
+def _override(tree: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise InputError(f"--set should be key=value. Received: {override}")
+    node = tree
+    *parents, last = key.split(".")
+    for parent in parents:
+        node = node.setdefault(parent, {})
+        if not isinstance(node, dict):
+            raise InputError(f"--set {key}: `{parent}` should have keys below it. Received: a value, {node!r}")
+    node[last] = _parse_yaml(value, f"--set {key}")
+
+
+def _explain(error: ValidationError, tree: Mapping[str, Any]) -> str:
+    """One line for the first of pydantic's errors, with the path of the key as it is written in YAML."""
+    first = error.errors()[0]
+    location = list(first["loc"])
+    names = list(tree.get("fields") or {})
+    if location[0] == "fields" and len(location) > 1 and isinstance(location[1], int) and location[1] < len(names):
+        location[1] = names[location[1]]
+    path = ".".join(str(part) for part in location)
+    if first["type"] == "extra_forbidden":
+        return f"unknown key `{path}`{nearest(str(location[-1]), _known_keys(location))}"
+    if first["type"] == "missing":
+        return f"`{path}` should be given; it is missing"
+    return f"`{path}`: {first['msg']}. Received: {first['input']!r}"
+
+
+def _known_keys(location: Sequence[Any]) -> list[str]:
+    """Keys that are allowed beside the last part of a path."""
+    model: Any = Config
+    for part in location[:-1]:
+        if model is Config and part == "fields":
+            return list(Field.model_fields)
+        model = model.model_fields[part].annotation
+    return [field.alias or name for name, field in model.model_fields.items()]

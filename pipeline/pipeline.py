@@ -1,0 +1,136 @@
+"""The pipeline, read top to bottom."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfx import types
+from tfx import v1 as tfx
+from tfx.dsl.components.common import resolver
+
+from components.baseline_resolver.strategy import EarlierBlessedModelStrategy
+from components.impression_example_gen import files
+from components.impression_example_gen.component import ImpressionExampleGen
+from models import preprocessing, trainer as trainer_module
+from pipeline import beam, evaluation
+from pipeline.config import Config
+from pipeline.fingerprint import code_fingerprint
+from schema import contract, fields as schema_fields, load
+
+
+@dataclass(frozen=True)
+class Root:
+    """Places under the folder of a pipeline's runs."""
+
+    path: Path
+
+    @property
+    def artifacts(self) -> Path:
+        return self.path / "artifacts"
+
+    @property
+    def metadata(self) -> Path:
+        return self.path / "metadata.sqlite"
+
+    @property
+    def serving(self) -> Path:
+        return self.path / "serving"
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+
+def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
+    """Builds the pipeline from the log to the pushed model.
+
+    A component is given its own part of the configuration and a fingerprint of its own code, so the cache answers for
+    it until one of these, or its input, changes.
+
+    Raises:
+        InputError: A file pattern matches nothing.
+    """
+    splits = {"train": config.data.splits.train, "eval": config.data.splits.eval}
+    fields = schema_fields.to_json(config.fields)
+
+    schema = tfx.components.ImportSchemaGen(schema_file=str(_snapshot_schema(config.schema_file, root)))
+
+    examples = ImpressionExampleGen(
+        schema=schema.outputs["schema"],
+        input_base=config.data.base,
+        splits=splits,
+        log=config.data.log,
+        fingerprint=code_fingerprint("components.impression_example_gen.executor")
+        + files.fingerprint(files.match_splits(config.data.base, splits)),
+    )
+
+    statistics = tfx.components.StatisticsGen(examples=examples.outputs["examples"], schema=schema.outputs["schema"])
+
+    anomalies = tfx.components.ExampleValidator(
+        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
+    )
+
+    transform = tfx.components.Transform(
+        examples=examples.outputs["examples"],
+        schema=schema.outputs["schema"],
+        preprocessing_fn="models.preprocessing.preprocessing_fn",
+        custom_config={preprocessing.FIELDS_KEY: fields, "fingerprint": code_fingerprint("models.preprocessing")},
+        disable_statistics=True,
+    )
+
+    trainer = tfx.components.Trainer(
+        run_fn="models.trainer.run_fn",
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        schema=schema.outputs["schema"],
+        train_args=tfx.proto.TrainArgs(splits=["train"]),
+        eval_args=tfx.proto.EvalArgs(splits=["eval"]),
+        custom_config={
+            trainer_module.FIELDS_KEY: fields,
+            trainer_module.MODEL_KEY: config.model.model_dump_json(),
+            trainer_module.TRAIN_KEY: config.train.model_dump_json(),
+            "fingerprint": code_fingerprint("models.trainer"),
+        },
+    )
+
+    baseline = resolver.Resolver(
+        strategy_class=EarlierBlessedModelStrategy,
+        model=types.Channel(type=tfx.types.standard_artifacts.Model),
+        model_blessing=types.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+        candidate=trainer.outputs["model"],
+    ).with_id("Baseline")
+
+    evaluator = tfx.components.Evaluator(
+        examples=examples.outputs["examples"],
+        model=trainer.outputs["model"],
+        baseline_model=baseline.outputs["model"],
+        example_splits=["eval"],
+        eval_config=evaluation.eval_config(config.evaluation),
+        schema=schema.outputs["schema"],
+    )
+
+    pusher = tfx.components.Pusher(
+        model=trainer.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=tfx.proto.PushDestination(
+            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(root.serving))
+        ),
+    )
+
+    return tfx.dsl.Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=str(root.artifacts),
+        components=[schema, examples, statistics, anomalies, transform, trainer, baseline, evaluator, pusher],
+        metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(str(root.metadata)),
+        beam_pipeline_args=list(beam.LOCAL_ARGS),
+        enable_cache=True,
+    )
+
+
+def _snapshot_schema(schema_file: str, root: Root) -> Path:
+    """Copies the schema to a path that changes with its content: the cache looks at the path alone."""
+    text = load.schema_path(schema_file).read_text(encoding="utf-8")
+    path = root.path / "schema" / hashlib.sha256(text.encode()).hexdigest()[:12] / "schema.pbtxt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path

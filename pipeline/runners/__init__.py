@@ -1,0 +1,1 @@
+"""What runs a pipeline: this machine, or a cluster."""

@@ -1,0 +1,1 @@
+"""The data contract: a leaf package that imports nothing else of this project."""

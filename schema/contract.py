@@ -1,0 +1,25 @@
+"""Names that cross a border: between components, and between the model and its clients."""
+
+# Labels of an example, int64 [1]. Only in the TRAINING environment; clients never send them.
+CLICK = "click"
+CONVERSION = "conversion"
+LABELS = (CLICK, CONVERSION)
+
+# Environments of the schema.
+TRAINING = "TRAINING"
+SERVING = "SERVING"
+
+# Transformed features: every field's ids in one int64 [S], and the dense ones in one float32 [N].
+IDS = "ids"
+DENSE = "dense"
+
+# The SavedModel's default signature: serialized tf.Examples, string [B], to three probabilities, float32 [B].
+SERVING_SIGNATURE = "serving_default"
+EXAMPLES = "examples"
+PCTR = "pctr"
+PCVR = "pcvr"
+PCTCVR = "pctcvr"
+OUTPUTS = (PCTR, PCVR, PCTCVR)
+
+# Where a model directory keeps the schema of the examples it takes.
+MODEL_SCHEMA_PATH = "assets.extra/schema.pbtxt"

@@ -1,0 +1,65 @@
+"""Reading a curated schema, and the questions that the rest of the project asks of it."""
+
+from pathlib import Path
+
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from schema import contract
+from schema.errors import InputError
+
+_PRESETS = Path(__file__).parent
+
+
+def schema_path(name_or_path: str) -> Path:
+    """Path of a schema given by the name of one in this package (`kuairand`) or by its own path.
+
+    Raises:
+        InputError: No such file.
+    """
+    preset = _PRESETS / f"{name_or_path}.pbtxt"
+    path = preset if preset.is_file() else Path(name_or_path)
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in _PRESETS.glob("*.pbtxt")))
+        raise InputError(f"`schema` should be a .pbtxt file or one of: {known}. Received: {name_or_path}, no such file")
+    return path
+
+
+def read_schema(path: str | Path) -> schema_pb2.Schema:
+    """Parses a schema in text form.
+
+    Raises:
+        InputError: The file is not a TFMD schema; the message has the line.
+    """
+    try:
+        return text_format.Parse(Path(path).read_text(encoding="utf-8"), schema_pb2.Schema())
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} should be a TensorFlow Metadata schema in text form. Received: {error}") from None
+
+
+def is_disabled(feature: schema_pb2.Feature) -> bool:
+    """Whether the schema knows the column only to say that it must not be used."""
+    return feature.lifecycle_stage == schema_pb2.DISABLED
+
+
+def is_multivalued(feature: schema_pb2.Feature) -> bool:
+    """Whether an example may hold several values of the feature."""
+    return feature.value_count.max != 1
+
+
+def usable_features(schema: schema_pb2.Schema, environment: str) -> dict[str, schema_pb2.Feature]:
+    """Features by name that examples of `environment` hold, in the schema's order.
+
+    Raises:
+        InputError: `environment` is not one of the schema's default environments.
+    """
+    if environment not in schema.default_environment:
+        raise InputError(
+            f"the schema should have default environments {contract.TRAINING} and {contract.SERVING}. "
+            f"Received: {list(schema.default_environment)}"
+        )
+    return {
+        f.name: f
+        for f in schema.feature
+        if not is_disabled(f) and environment not in f.not_in_environment
+    }
