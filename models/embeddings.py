@@ -30,11 +30,13 @@ class FusedEmbedding(tf.keras.layers.Layer):
         self._dim = dim
         self._l2 = l2
         first_rows = np.cumsum([0] + [rows[field.name] for field in fields])
-        single, self._multi, offsets = [], [], []
+        single: list[int] = []
+        offsets: list[int] = []
+        self._multi: list[tuple[str, int, int]] = []
         for field, first_row in zip(fields, first_rows, strict=False):
-            slots = range(len(offsets), len(offsets) + field.values)
-            offsets.extend([first_row] * field.values)
-            if field.values == 1:
+            slots = range(len(offsets), len(offsets) + field.slots)
+            offsets.extend([first_row] * field.slots)
+            if field.slots == 1:
                 single.extend(slots)
             else:
                 self._multi.append((field.pooling, slots.start, slots.stop))

@@ -1,6 +1,7 @@
 """ESMM, the Entire Space Multi-Task Model. Ma et al., SIGIR 2018."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
@@ -14,6 +15,19 @@ from schema import fields as schema_fields
 from schema.fields import Field
 
 
+@dataclass(frozen=True)
+class Priors:
+    """Rates of the training split, each in (0, 1): where the towers start from.
+
+    Attributes:
+        click: Clicks per impression.
+        conversion: Conversions per click.
+    """
+
+    click: float
+    conversion: float
+
+
 class EsmmModel(tfrs.Model):
     """A CTR and a CVR tower over one shared embedding, trained on all impressions.
 
@@ -21,18 +35,26 @@ class EsmmModel(tfrs.Model):
     impressions (equation 4); pCVR has no loss of its own, so no tower ever sees clicked impressions alone.
     """
 
-    def __init__(self, fields: Sequence[Field], rows: Mapping[str, int], settings: ModelSettings, embedding_l2: float):
+    def __init__(
+        self,
+        fields: Sequence[Field],
+        rows: Mapping[str, int],
+        settings: ModelSettings,
+        embedding_l2: float,
+        priors: Priors,
+    ):
         """Args:
         fields: All fields.
         rows: Number of ids of each embedded field, the missing one included.
         settings: Shape of the network.
         embedding_l2: See `FusedEmbedding`.
+        priors: What the untrained towers answer.
         """
         super().__init__(name="esmm")
         embedded = schema_fields.embedded(fields)
         self.embedding = FusedEmbedding(embedded, rows, settings.embedding_dim, settings.embedding_stddev, embedding_l2)
-        self._ctr_tower = MlpTower(settings.hidden_units, settings.dropout, name="ctr_tower")
-        self._cvr_tower = MlpTower(settings.hidden_units, settings.dropout, name="cvr_tower")
+        self._ctr_tower = MlpTower(settings.hidden_units, settings.dropout, priors.click, name="ctr_tower")
+        self._cvr_tower = MlpTower(settings.hidden_units, settings.dropout, priors.conversion, name="cvr_tower")
         self._ctr_task = tfrs.tasks.Ranking(loss=_CtrLoss(), loss_metrics=[tf.keras.metrics.Mean("ctr_loss")])
         self._ctcvr_task = tfrs.tasks.Ranking(loss=_CtcvrLoss(), loss_metrics=[tf.keras.metrics.Mean("ctcvr_loss")])
 

@@ -1,8 +1,11 @@
 """Packed transformed examples as a tf.data.Dataset."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import tensorflow as tf
+
+from schema import contract
 
 
 def read_packed(
@@ -33,8 +36,20 @@ def read_packed(
     return batches.prefetch(tf.data.AUTOTUNE)
 
 
-def count_examples(file_patterns: Sequence[str]) -> int:
-    """Number of records in gzipped TFRecord files."""
-    files = [path for pattern in file_patterns for path in tf.io.gfile.glob(pattern)]
-    records = tf.data.TFRecordDataset(files, compression_type="GZIP", num_parallel_reads=2).batch(4096)
-    return int(records.reduce(tf.constant(0, tf.int64), lambda n, batch: n + tf.size(batch, tf.int64)))
+@dataclass(frozen=True)
+class Counts:
+    """Examples, clicks, and conversions of a split."""
+
+    examples: int
+    clicks: int
+    conversions: int
+
+
+def count(file_patterns: Sequence[str], spec: Mapping[str, tf.io.FixedLenFeature]) -> Counts:
+    """Reads a split once and counts."""
+    labels = {label: spec[label] for label in contract.LABELS}
+    totals = tf.zeros([3], tf.int64)
+    for batch in read_packed(file_patterns, labels, batch_size=8192):
+        click, conversion = batch[contract.CLICK], batch[contract.CONVERSION]
+        totals += tf.stack([tf.size(click, tf.int64), tf.reduce_sum(click), tf.reduce_sum(conversion)])
+    return Counts(*totals.numpy().tolist())

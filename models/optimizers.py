@@ -30,21 +30,27 @@ class LazyAdam(tf.keras.optimizers.legacy.Adam):
         )
 
 
-def make_optimizer(model: tf.keras.Model, table: tf.Variable, train: TrainSettings) -> tf.keras.optimizers.legacy.Optimizer:
+def make_optimizer(
+    model: tf.keras.Model, table: tf.Variable, train: TrainSettings, steps: int
+) -> tf.keras.optimizers.legacy.Optimizer:
     """Composes the two by variable.
 
     Args:
         model: Gives the trainable variables; they may be made later than the optimizer.
         table: The embedding table.
         train: Learning rates. β₁ 0.9, β₂ 0.999, ε 1e-8 as in the paper.
+        steps: Steps of the whole training, over which the learning rates fall.
     """
+
+    def falling(rate: float) -> tf.keras.optimizers.schedules.LearningRateSchedule:
+        return tf.keras.optimizers.schedules.PolynomialDecay(rate, steps, rate * train.final_learning_rate)
 
     def towers() -> list[tf.Variable]:
         return [variable for variable in model.trainable_variables if variable is not table]
 
     return tfrs.experimental.optimizers.CompositeOptimizer(
         [
-            (LazyAdam(train.embedding_learning_rate, epsilon=1e-8), lambda: [table]),
-            (tf.keras.optimizers.legacy.Adam(train.learning_rate, epsilon=1e-8), towers),
+            (LazyAdam(falling(train.embedding_learning_rate), epsilon=1e-8), lambda: [table]),
+            (tf.keras.optimizers.legacy.Adam(falling(train.learning_rate), epsilon=1e-8), towers),
         ]
     )

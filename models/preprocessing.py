@@ -39,9 +39,12 @@ def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str
         values = inputs[field.source]
         if field.encoding == "vocabulary":
             ids = _vocabulary_ids(values.values, path_by_field[field.name], field)
-        else:
+            slots.append(_to_slots(values.with_values(ids + 1), field.slots))
+        elif field.encoding == "buckets":
             ids = _bucket_ids(values.values, field)
-        slots.append(_to_slots(values.with_values(ids + 1), field.values))
+            slots.append(_to_slots(values.with_values(ids + 1), field.slots))
+        else:
+            slots.append(_lengths(values, field.values))
     outputs = {contract.IDS: tf.concat(slots, axis=1)}
     if dense:
         outputs[contract.DENSE] = tf.concat([_standardised_log(inputs[field.source]) for field in dense], axis=1)
@@ -60,6 +63,12 @@ def _bucket_ids(numbers: tf.Tensor, field: Field) -> tf.Tensor:
     numbers = tf.cast(numbers, tf.float32)
     boundaries = tft.quantiles(numbers, field.buckets, epsilon=0.1 / field.buckets, name=f"quantiles_{field.name}")
     return tf.cast(tft.apply_buckets(numbers, boundaries), tf.int64)
+
+
+def _lengths(values: tf.SparseTensor, largest: int) -> tf.Tensor:
+    """Number of values of each row, at most `largest`; int64 [B, 1]."""
+    ones = values.with_values(tf.ones_like(values.values, tf.int64))
+    return tf.reshape(tf.minimum(tf.sparse.reduce_sum(ones, axis=1), largest), [-1, 1])
 
 
 def _standardised_log(values: tf.SparseTensor) -> tf.Tensor:

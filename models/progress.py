@@ -5,8 +5,9 @@ import time
 
 import tensorflow as tf
 
-PROGRESS_LOGGER = "models.progress"
-_LOGGER = logging.getLogger(PROGRESS_LOGGER)
+from schema import contract
+
+_LOGGER = logging.getLogger(contract.PROGRESS_LOGGER)
 _SECONDS_BETWEEN_RECORDS = 0.5
 
 

@@ -32,6 +32,7 @@ class TrainSettings(BaseModel):
         batch_size: B, examples per step.
         learning_rate: Of the towers' Adam.
         embedding_learning_rate: Of the embedding's row-sparse Adam.
+        final_learning_rate: Share of both learning rates that is left at the last step; they fall linearly.
         embedding_l2: Weight of the squared length of the embedding vectors that a batch touches, in its loss.
         shuffle_buffer: Examples that are held to draw the next one from.
         seed: Of initialisation, dropout and order of the examples.
@@ -43,6 +44,7 @@ class TrainSettings(BaseModel):
     batch_size: PositiveInt = 1024
     learning_rate: PositiveFloat = 0.001
     embedding_learning_rate: PositiveFloat = 0.001
+    final_learning_rate: Annotated[float, Limits(ge=0, le=1)] = 1.0
     embedding_l2: NonNegativeFloat = 0.0
     shuffle_buffer: PositiveInt = 100_000
     seed: NonNegativeInt = 1

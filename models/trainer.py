@@ -2,17 +2,17 @@
 
 import tensorflow as tf
 import tensorflow_transform as tft
+from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.utils import io_utils
 
 from models import inputs, optimizers, signatures, vocabularies
-from models.esmm import EsmmModel
+from models.esmm import EsmmModel, Priors
 from models.progress import ProgressCallback
 from models.settings import ModelSettings, TrainSettings
 from schema import fields as schema_fields
 from schema.errors import InputError
 from schema.fields import Field
-from tensorflow_metadata.proto.v0 import schema_pb2
 
 # Keys of the JSON texts in the custom_config that the Trainer hands to run_fn.
 FIELDS_KEY = "fields"
@@ -36,28 +36,33 @@ def run_fn(fn_args: FnArgs) -> None:
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
     schema = io_utils.parse_pbtxt_file(fn_args.schema_path, schema_pb2.Schema())
 
+    spec = transform.transformed_feature_spec()
+    counts = inputs.count(fn_args.train_files, spec)
+    steps = train.epochs * -(-counts.examples // train.batch_size)
+
     tf.keras.utils.set_random_seed(train.seed)
-    model = EsmmModel(fields, embedding_rows(transform, fields), model_settings, train.embedding_l2)
-    model.compile(optimizer=optimizers.make_optimizer(model, model.embedding.table, train))
-    examples = inputs.read_packed(
-        fn_args.train_files, transform.transformed_feature_spec(), train.batch_size, train.shuffle_buffer, train.seed
-    )
-    number = inputs.count_examples(fn_args.train_files)
-    history = model.fit(
-        examples, epochs=train.epochs, verbose=0, callbacks=[ProgressCallback(number, train.batch_size, train.epochs)]
-    )
+    priors = Priors(counts.clicks / counts.examples, counts.conversions / counts.clicks)
+    model = EsmmModel(fields, embedding_rows(transform, fields), model_settings, train.embedding_l2, priors)
+    model.compile(optimizer=optimizers.make_optimizer(model, model.embedding.table, train, steps))
+    examples = inputs.read_packed(fn_args.train_files, spec, train.batch_size, train.shuffle_buffer, train.seed)
+    progress = ProgressCallback(counts.examples, train.batch_size, train.epochs)
+    history = model.fit(examples, epochs=train.epochs, verbose=0, callbacks=[progress])
     loss = history.history["loss"][-1]
     if not tf.math.is_finite(loss):
-        raise InputError(f"the training loss should be finite. Received: {loss}; a lower `train.learning_rate` may help")
+        raise InputError(
+            f"the training loss should be finite. Received: {loss}; a lower `train.learning_rate` may help"
+        )
     signatures.export(model, transform, schema, fn_args.serving_model_dir)
 
 
 def embedding_rows(transform: tft.TFTransformOutput, fields: tuple[Field, ...]) -> dict[str, int]:
-    """Number of ids of each embedded field: missing, vocabulary and out of vocabulary, or missing and buckets."""
+    """Number of ids of each embedded field, the one for a missing value included."""
     rows = {}
     for field in schema_fields.embedded(fields):
         if field.encoding == "buckets":
             rows[field.name] = 1 + field.buckets
+        elif field.encoding == "length":
+            rows[field.name] = 1 + field.values
         else:
             path = transform.vocabulary_file_by_name(vocabularies.file_name(field.name))
             with tf.io.gfile.GFile(path, "rb") as file:

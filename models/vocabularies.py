@@ -5,7 +5,7 @@ one counts every field of a batch at once and writes files that `tft.apply_vocab
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import apache_beam as beam
 import numpy as np
@@ -146,7 +146,7 @@ class _WriteFiles(beam.DoFn):
         self._fields = fields
         self._directory = directory
 
-    def process(self, counts: list[pa.Table]):
+    def process(self, counts: list[pa.Table]) -> Iterator[beam.pvalue.TaggedOutput]:
         for field, table in zip(self._fields, counts, strict=True):
             path = os.path.join(self._directory, file_name(field.name))
             with FileSystems.create(path) as file:

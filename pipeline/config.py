@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field as Limits, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import Field as Limits
 
 from components.impression_example_gen.log_format import LogFormat
 from models.settings import ModelSettings, TrainSettings

@@ -1,24 +1,30 @@
 """What the Evaluator measures, and when it blesses a model."""
 
+import json
+
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
 from pipeline.config import EvaluationConfig
 from schema import contract
 
-AUC = "auc"
-PCOC = "calibration"
+# Names of the metrics, by output: the AUC, then the PCOC (mean prediction over mean label). Each names its space.
+METRICS = {
+    contract.PCTR: ("ctr_auc_all", "pctr_pcoc_all"),
+    contract.PCVR: ("cvr_auc_clicked", "pcvr_pcoc_clicked"),
+    contract.PCTCVR: ("ctcvr_auc_all", "pctcvr_pcoc_all"),
+}
 
 # TFMA bins predictions: with its default of 200 thresholds the AUC of rare conversions is off in the second decimal.
 _THRESHOLDS = 100_000
 
 
 def eval_config(config: EvaluationConfig) -> tfma.EvalConfig:
-    """One AUC and one PCOC per output, each in the space that it is right in.
+    """One AUC and one PCOC per output, each in the space that it is right in, overall and by slice.
 
     pCTR is judged by clicks and pCTCVR by conversions, over all impressions; pCVR by conversions, over clicked
     impressions, by giving the others weight 0. A conversion in an example always follows a click (the ingestion's
-    funnel rule), so `conversion` is the label of pCTCVR too.
+    funnel rule), so `conversion` is the label of pCTCVR too. Thresholds hold for the whole split, not for its slices.
     """
     low, high = config.pcoc_bounds
     return tfma.EvalConfig(
@@ -37,23 +43,30 @@ def eval_config(config: EvaluationConfig) -> tfma.EvalConfig:
         slicing_specs=[tfma.SlicingSpec(), *(tfma.SlicingSpec(feature_keys=[feature]) for feature in config.slices)],
         metrics_specs=[
             _metrics(contract.PCTR, _at_least(config.min_ctr_auc_all), _between(low, high)),
-            _metrics(contract.PCVR, _at_least(config.min_cvr_auc_clicked), None),
-            _metrics(contract.PCTCVR, _at_least(config.min_ctcvr_auc_all, config.max_ctcvr_auc_drop), _between(low, high)),
+            _metrics(contract.PCVR, _at_least(config.min_cvr_auc_clicked), _between(low, high)),
+            _metrics(
+                contract.PCTCVR, _at_least(config.min_ctcvr_auc_all, config.max_ctcvr_auc_drop), _between(low, high)
+            ),
         ],
     )
 
 
-def _metrics(output: str, auc: tfma.MetricThreshold, pcoc: tfma.MetricThreshold | None) -> tfma.MetricsSpec:
+def _metrics(output: str, auc: tfma.MetricThreshold, pcoc: tfma.MetricThreshold) -> tfma.MetricsSpec:
+    auc_name, pcoc_name = METRICS[output]
     clicked_only = output == contract.PCVR
     return tfma.MetricsSpec(
         output_names=[output],
         metrics=[
-            tfma.MetricConfig(class_name="AUC", config=f'{{"num_thresholds": {_THRESHOLDS}, "name": "{AUC}"}}', threshold=auc),
-            tfma.MetricConfig(class_name="Calibration", config=f'{{"name": "{PCOC}"}}', threshold=pcoc),
-            tfma.MetricConfig(class_name="ExampleCount"),
+            _metric("AUC", {"name": auc_name, "num_thresholds": _THRESHOLDS}, auc),
+            _metric("Calibration", {"name": pcoc_name}, pcoc),
         ],
         example_weights=config_pb2.ExampleWeightOptions(weighted=clicked_only, unweighted=not clicked_only),
     )
+
+
+def _metric(class_name: str, settings: dict[str, object], threshold: tfma.MetricThreshold) -> tfma.MetricConfig:
+    overall = config_pb2.PerSliceMetricThreshold(slicing_specs=[tfma.SlicingSpec()], threshold=threshold)
+    return tfma.MetricConfig(class_name=class_name, config=json.dumps(settings), per_slice_thresholds=[overall])
 
 
 def _at_least(value: float, most_drop: float | None = None) -> tfma.MetricThreshold:

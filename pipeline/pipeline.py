@@ -1,9 +1,9 @@
 """The pipeline, read top to bottom."""
 
 import hashlib
-from dataclasses import dataclass
-from pathlib import Path
 
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
 from tfx import v1 as tfx
 from tfx.dsl.components.common import resolver
@@ -11,34 +11,14 @@ from tfx.dsl.components.common import resolver
 from components.baseline_resolver.strategy import EarlierBlessedModelStrategy
 from components.impression_example_gen import files
 from components.impression_example_gen.component import ImpressionExampleGen
-from models import preprocessing, trainer as trainer_module
+from models import preprocessing
+from models import trainer as trainer_module
 from pipeline import beam, evaluation
 from pipeline.config import Config
 from pipeline.fingerprint import code_fingerprint
-from schema import contract, fields as schema_fields, load
-
-
-@dataclass(frozen=True)
-class Root:
-    """Places under the folder of a pipeline's runs."""
-
-    path: Path
-
-    @property
-    def artifacts(self) -> Path:
-        return self.path / "artifacts"
-
-    @property
-    def metadata(self) -> Path:
-        return self.path / "metadata.sqlite"
-
-    @property
-    def serving(self) -> Path:
-        return self.path / "serving"
-
-    @property
-    def logs(self) -> Path:
-        return self.path / "logs"
+from pipeline.root import Root
+from schema import contract, load
+from schema import fields as schema_fields
 
 
 def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
@@ -53,7 +33,8 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
     splits = {"train": config.data.splits.train, "eval": config.data.splits.eval}
     fields = schema_fields.to_json(config.fields)
 
-    schema = tfx.components.ImportSchemaGen(schema_file=str(_snapshot_schema(config.schema_file, root)))
+    curated = load.read_schema(load.schema_path(config.schema_file))
+    schema = tfx.components.ImportSchemaGen(schema_file=_snapshot(curated, root))
 
     examples = ImpressionExampleGen(
         schema=schema.outputs["schema"],
@@ -100,13 +81,17 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
         candidate=trainer.outputs["model"],
     ).with_id("Baseline")
 
+    # The Evaluator takes every feature of its schema apart, row by row; the model reads the serialized example anyway.
+    needed = load.project(curated, [*contract.LABELS, *config.evaluation.slices])
+    evaluation_schema = tfx.components.ImportSchemaGen(schema_file=_snapshot(needed, root)).with_id("EvaluationSchema")
+
     evaluator = tfx.components.Evaluator(
         examples=examples.outputs["examples"],
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs["model"],
         example_splits=["eval"],
         eval_config=evaluation.eval_config(config.evaluation),
-        schema=schema.outputs["schema"],
+        schema=evaluation_schema.outputs["schema"],
     )
 
     pusher = tfx.components.Pusher(
@@ -120,17 +105,28 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
     return tfx.dsl.Pipeline(
         pipeline_name=config.name,
         pipeline_root=str(root.artifacts),
-        components=[schema, examples, statistics, anomalies, transform, trainer, baseline, evaluator, pusher],
+        components=[
+            schema,
+            examples,
+            statistics,
+            anomalies,
+            transform,
+            trainer,
+            baseline,
+            evaluation_schema,
+            evaluator,
+            pusher,
+        ],
         metadata_connection_config=tfx.orchestration.metadata.sqlite_metadata_connection_config(str(root.metadata)),
         beam_pipeline_args=list(beam.LOCAL_ARGS),
         enable_cache=True,
     )
 
 
-def _snapshot_schema(schema_file: str, root: Root) -> Path:
-    """Copies the schema to a path that changes with its content: the cache looks at the path alone."""
-    text = load.schema_path(schema_file).read_text(encoding="utf-8")
+def _snapshot(schema: schema_pb2.Schema, root: Root) -> str:
+    """Writes a schema to a path that changes with its content: the cache looks at the path alone."""
+    text = text_format.MessageToString(schema)
     path = root.path / "schema" / hashlib.sha256(text.encode()).hexdigest()[:12] / "schema.pbtxt"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    return path
+    return str(path)

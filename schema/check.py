@@ -33,14 +33,16 @@ def check_schema(schema: schema_pb2.Schema, label_columns: Mapping[str, str]) ->
         feature = training.get(label)
         if feature is None or (feature.int_domain.min, feature.int_domain.max) != (0, 1):
             raise InputError(
-                f"the schema should have an INT feature `{label}` with int_domain {{ min: 0 max: 1 }} in {contract.TRAINING}. "
+                f"the schema should have a feature `{label}` of int_domain {{ min: 0 max: 1 }} in {contract.TRAINING}. "
                 f"Received: {'no such feature' if feature is None else 'another domain'}"
             )
         if label in serving:
             raise InputError(f"`{label}` is a label: the schema should say not_in_environment: {contract.SERVING!r}")
         column = label_columns[label]
         if column in serving:
-            raise InputError(f"column `{column}` makes the label `{label}`, so the schema should not have it as a feature")
+            raise InputError(
+                f"column `{column}` makes the label `{label}`, so the schema should not have it as a feature"
+            )
 
 
 def check_fields(schema: schema_pb2.Schema, fields: Sequence[Field]) -> None:
@@ -68,15 +70,39 @@ def check_fields(schema: schema_pb2.Schema, fields: Sequence[Field]) -> None:
         _check_encoding(where, field, serving[field.source])
 
 
+def check_slices(schema: schema_pb2.Schema, slices: Iterable[str]) -> None:
+    """Checks that metrics are sliced by features that examples hold.
+
+    Raises:
+        InputError: The message names the slice.
+    """
+    known = load.usable_features(schema, contract.TRAINING)
+    for name in slices:
+        if name not in known:
+            raise InputError(
+                f"`evaluation.slices` should be features of the schema. Received: {name}, which it does not have"
+                f"{nearest(name, known)}"
+            )
+
+
 def _check_encoding(where: str, field: Field, feature: schema_pb2.Feature) -> None:
     type_name = schema_pb2.FeatureType.Name(feature.type)
     multivalued = load.is_multivalued(feature)
     if field.encoding == "vocabulary" and feature.type == schema_pb2.FLOAT:
         raise InputError(f"`{where}.encoding` should be buckets or log for a FLOAT feature. Received: vocabulary")
+    if field.encoding == "length":
+        if not multivalued:
+            raise InputError(
+                f"`{where}.encoding` length should be of a multi-valued feature. "
+                f"Received: {field.source}, which has one value"
+            )
+        return
     if field.encoding != "vocabulary" and (feature.type == schema_pb2.BYTES or multivalued):
         raise InputError(
             f"`{where}.encoding` should be vocabulary for a {'multi-valued' if multivalued else type_name} feature. "
             f"Received: {field.encoding}"
         )
     if field.values > 1 and not multivalued:
-        raise InputError(f"`{where}.values` should be 1: the schema says the feature has one value. Received: {field.values}")
+        raise InputError(
+            f"`{where}.values` should be 1: the schema says the feature has one value. Received: {field.values}"
+        )

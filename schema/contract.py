@@ -21,5 +21,8 @@ PCVR = "pcvr"
 PCTCVR = "pctcvr"
 OUTPUTS = (PCTR, PCVR, PCTCVR)
 
+# Logger that training reports its progress to; see `models.progress`.
+PROGRESS_LOGGER = "esmm.progress"
+
 # Where a model directory keeps the schema of the examples it takes.
 MODEL_SCHEMA_PATH = "assets.extra/schema.pbtxt"

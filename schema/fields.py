@@ -16,11 +16,13 @@ class Field(BaseModel):
         encoding: How values become model inputs:
             `vocabulary`: tokens counted on the training split, one id each;
             `buckets`: quantiles of a number, one id each;
+            `length`: how many values a multi-valued feature has, up to `values`, one id each;
             `log`: sign(x)·log(1 + |x|) standardised to mean 0 and variance 1, a dense input without embedding.
         min_count: Tokens seen fewer times in the training split are out of vocabulary.
         oov_buckets: Ids that out-of-vocabulary tokens are hashed into.
         buckets: Number of quantiles of a `buckets` field.
-        values: Most values kept of a multi-valued feature, the first ones; 1 for a single-valued feature.
+        values: Most values kept of a multi-valued feature, the first ones; 1 for a single-valued feature. For
+            `length`: the largest length told apart.
         pooling: How the embeddings of several values become one vector.
     """
 
@@ -29,12 +31,17 @@ class Field(BaseModel):
     name: str
     entity: Literal["user", "item", "context", "cross"]
     feature: str = ""
-    encoding: Literal["vocabulary", "buckets", "log"] = "vocabulary"
+    encoding: Literal["vocabulary", "buckets", "length", "log"] = "vocabulary"
     min_count: PositiveInt = 1
     oov_buckets: PositiveInt = 1
     buckets: PositiveInt = 32
     values: PositiveInt = 1
     pooling: Literal["mean", "sum", "sqrtn"] = "mean"
+
+    @property
+    def slots(self) -> int:
+        """Number of ids that the field takes in an example."""
+        return self.values if self.encoding == "vocabulary" else 1
 
     @property
     def source(self) -> str:
@@ -58,7 +65,7 @@ def from_json(text: str) -> tuple[Field, ...]:
 def embedded(fields: Iterable[Field]) -> tuple[Field, ...]:
     """The fields that have ids, in the order of their slots in the packed feature.
 
-    The packed `ids` int64 [S] holds `field.values` slots for each of them, one field after the other. In a slot,
+    The packed `ids` int64 [S] holds `field.slots` of them for each of them, one field after the other. In a slot,
     0 means missing (or padding, behind a multi-valued field's last value); the field's ids start at 1.
     """
     return tuple(f for f in fields if f.encoding != "log")

@@ -1,5 +1,6 @@
 """Reading a curated schema, and the questions that the rest of the project asks of it."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from google.protobuf import text_format
@@ -58,8 +59,13 @@ def usable_features(schema: schema_pb2.Schema, environment: str) -> dict[str, sc
             f"the schema should have default environments {contract.TRAINING} and {contract.SERVING}. "
             f"Received: {list(schema.default_environment)}"
         )
-    return {
-        f.name: f
-        for f in schema.feature
-        if not is_disabled(f) and environment not in f.not_in_environment
-    }
+    return {f.name: f for f in schema.feature if not is_disabled(f) and environment not in f.not_in_environment}
+
+
+def project(schema: schema_pb2.Schema, names: Collection[str]) -> schema_pb2.Schema:
+    """A copy of the schema with the named features only."""
+    projected = schema_pb2.Schema()
+    projected.CopyFrom(schema)
+    del projected.feature[:]
+    projected.feature.extend(feature for feature in schema.feature if feature.name in names)
+    return projected

@@ -1,10 +1,9 @@
 """Resolver strategy for the baseline of an evaluation."""
 
+import ml_metadata as mlmd
 from tfx import types
 from tfx.dsl.components.common import resolver
 from tfx.dsl.input_resolution.strategies import latest_blessed_model_strategy
-
-import ml_metadata as mlmd
 
 MODEL_KEY = "model"
 BLESSING_KEY = "model_blessing"

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,7 +28,9 @@ _ACCEPTED = {
     schema_pb2.FLOAT: ("a number", lambda t: pa.types.is_floating(t) or pa.types.is_integer(t)),
     schema_pb2.BYTES: (
         "a string",
-        lambda t: pa.types.is_string(t) or pa.types.is_large_string(t) or pa.types.is_binary(t) or pa.types.is_large_binary(t),
+        lambda t: (
+            pa.types.is_string(t) or pa.types.is_large_string(t) or pa.types.is_binary(t) or pa.types.is_large_binary(t)
+        ),
     ),
 }
 
@@ -69,7 +72,7 @@ def check_file(path: str, log: LogFormat, columns: Mapping[str, Column]) -> None
         if log.format == "parquet":
             found = {field.name: field.type for field in pq.read_schema(file)}
         else:
-            found = {name: None for name in pyarrow.csv.open_csv(file, read_options=_csv_read_options()).schema.names}
+            found = dict.fromkeys(pyarrow.csv.open_csv(file, read_options=_csv_read_options()).schema.names)
     for name, column in columns.items():
         if name not in found:
             raise InputError(f"{path} should have a column `{name}`; it has none{nearest(name, found)}")
@@ -100,7 +103,9 @@ def read_batches(path: str, log: LogFormat, columns: Mapping[str, Column]) -> It
         if log.format == "parquet":
             batches: Iterator[pa.RecordBatch] = pq.ParquetFile(file).iter_batches(_BATCH_ROWS, columns=list(columns))
         else:
-            batches = iter(pyarrow.csv.open_csv(file, _csv_read_options(), convert_options=_csv_convert_options(columns)))
+            batches = iter(
+                pyarrow.csv.open_csv(file, _csv_read_options(), convert_options=_csv_convert_options(columns))
+            )
         first_row = 0
         for batch in batches:
             yield pa.RecordBatch.from_arrays(
@@ -140,7 +145,7 @@ def _csv_convert_options(columns: Mapping[str, Column]) -> pyarrow.csv.ConvertOp
     )
 
 
-def _open(path: str):
+def _open(path: str) -> IO[bytes]:
     # Parquet compresses inside the file; for CSV the name's ending says how.
     return FileSystems.open(path, compression_type=CompressionTypes.AUTO)
 

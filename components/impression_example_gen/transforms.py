@@ -61,7 +61,9 @@ def to_examples(batch: pa.RecordBatch, log: LogFormat, where: str, first_row: in
             place = where.format(first_row + bad)
             problem = f"{place}, column `{column}` should be 0 or 1. Received: {batch[column][bad]}"
             return [], SplitReport(rows_in=batch.num_rows, bad_rows=batch.num_rows, problems=(problem,))
-    result = funnel.apply_funnel(batch[labels[contract.CLICK]], batch[labels[contract.CONVERSION]], log.conversion_without_click)
+    result = funnel.apply_funnel(
+        batch[labels[contract.CLICK]], batch[labels[contract.CONVERSION]], log.conversion_without_click
+    )
     if result.without_click and log.conversion_without_click == "error":
         place = where.format(first_row + result.first_without_click)
         problem = (
@@ -94,7 +96,12 @@ class IngestSplit(beam.PTransform):
     """
 
     def __init__(
-        self, paths: list[str], log: LogFormat, columns: Mapping[str, readers.Column], examples_prefix: str, report_path: str
+        self,
+        paths: list[str],
+        log: LogFormat,
+        columns: Mapping[str, readers.Column],
+        examples_prefix: str,
+        report_path: str,
     ):
         super().__init__()
         self._paths = paths
@@ -109,11 +116,12 @@ class IngestSplit(beam.PTransform):
             | "Files" >> beam.Create(self._paths, reshuffle=True)
             | "ToExamples" >> beam.ParDo(FileToExamples(self._log, self._columns)).with_outputs(EXAMPLES, REPORTS)
         )
-        _ = outputs[EXAMPLES] | "WriteExamples" >> beam.io.WriteToTFRecord(self._examples_prefix, file_name_suffix=".gz")
+        _ = outputs[EXAMPLES] | "WriteExamples" >> beam.io.WriteToTFRecord(
+            self._examples_prefix, file_name_suffix=".gz"
+        )
         _ = (
             outputs[REPORTS]
             | "MergeReports" >> beam.CombineGlobally(merge)
             | "ReportToJson" >> beam.Map(SplitReport.to_json)
             | "WriteReport" >> beam.io.WriteToText(self._report_path, num_shards=1, shard_name_template="")
         )
-

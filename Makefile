@@ -1,0 +1,53 @@
+# make run    the whole pipeline on the KuaiRand log
+# make test   the quick tests      make test-slow   the others      make lint   ruff and mypy
+
+.DELETE_ON_ERROR:
+.ONESHELL:
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+CONFIG ?= kuairand
+
+# Two wheels need glibc 2.38; older machines get their last portable releases (requirements/README.md).
+GLIBC := $(shell getconf GNU_LIBC_VERSION 2>/dev/null | cut -d' ' -f2)
+OLD_GLIBC := $(shell printf '2.38\n%s\n' '$(GLIBC)' | sort -V | head -n 1 | grep -qx '2.38' || echo yes)
+LOCK := requirements/$(if $(OLD_GLIBC),py311-old-glibc.lock,py311.lock)
+SHIM := $(if $(OLD_GLIBC),requirements/tfx_bsl_sql_util)
+
+# Named by what it was made of: a changed lock or another glibc makes another one. Only a finished set-up leaves it.
+STAMP := $(VENV)/installed-$(shell cat $(LOCK) requirements/dev.lock setup.py pyproject.toml | cksum | cut -d' ' -f1)
+
+.PHONY: run test test-slow lint wheel-test clean
+
+run: $(STAMP)
+	$(BIN)/esmm run --config $(CONFIG)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -m slow
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(STAMP): $(LOCK) requirements/dev.lock setup.py pyproject.toml
+	command -v $(PYTHON) >/dev/null || { echo "error: Python 3.11 should be on the PATH as $(PYTHON); or give it: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "error: $(PYTHON) should be Python 3.11. Received: $$($(PYTHON) --version)" >&2; exit 2; }
+	echo "Installing $(LOCK) into $(VENV) (some 3 GB, a few minutes); log: $(VENV).log"
+	rm -rf $(VENV)
+	{
+	    $(PYTHON) -m venv $(VENV)
+	    $(BIN)/pip install --no-deps -r $(LOCK) -r requirements/dev.lock
+	    for package in $(SHIM) ; do $(BIN)/pip install --no-deps --no-build-isolation ./$$package ; done
+	    $(BIN)/pip install --no-deps --no-build-isolation --editable .
+	} > $(VENV).log 2>&1 || { tail -n 5 $(VENV).log >&2; echo "error: the set-up failed; the whole log is $(VENV).log. Run make again to start over" >&2; exit 1; }
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(VENV).log build dist *.egg-info

@@ -1,0 +1,101 @@
+"""The command `esmm`.
+
+TensorFlow and TFX are imported inside the commands: a wrong key is told at once, and their notes go to the log.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline import screen
+from pipeline.config import Config, load_config, to_yaml
+from pipeline.failures import ComponentFailed
+from pipeline.root import Root
+from schema import check, contract, load
+from schema.errors import InputError
+
+EXIT_PUSHED = 0
+EXIT_FAILED = 1
+EXIT_BAD_INPUT = 2
+EXIT_NOT_BLESSED = 3
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Train and serve ESMM from impression logs.",
+)
+config_app = typer.Typer(no_args_is_help=True, help="Look at a configuration.")
+app.add_typer(config_app, name="config")
+
+ConfigOption = Annotated[str, typer.Option("--config", help="Name of a preset, or a YAML file.")]
+SetOption = Annotated[list[str] | None, typer.Option("--set", help="Override a key, as in train.epochs=2. Repeatable.")]
+
+
+@app.command()
+def run(
+    config: ConfigOption,
+    overrides: SetOption = None,
+    root: Annotated[Path | None, typer.Option(help="Folder of the run's files. Default: runs/<name>.")] = None,
+) -> None:
+    """Run the whole pipeline on this machine. Exit code 0: pushed, 2: bad input, 3: not blessed, 1: anything else."""
+    with _errors_told():
+        tree = _load_checked(config, overrides)
+        places = Root((root or Path("runs") / tree.name).resolve())
+        log = places.logs / f"{datetime.now():%Y%m%d-%H%M%S}.log"
+        with screen.noise_to(log) as console:
+            console.print(f"[bold]{tree.name}[/bold]  root {places.path}\nlog  {log}", soft_wrap=True)
+            from pipeline.runners import local
+
+            result = local.run(tree, places, console, log)
+    if not result.blessed:
+        raise typer.Exit(EXIT_NOT_BLESSED)
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Option(help="A SavedModel, or the folder of pushed versions.")],
+    input_file: Annotated[Path, typer.Option("--input", help="Impressions, .parquet or .csv; labels are not needed.")],
+) -> None:
+    """Print pctr,pcvr,pctcvr as CSV, a line for each row of the input."""
+    with _errors_told(), screen.noise_to(Path(os.devnull)) as console:
+        from pipeline.predict import predict_file
+
+        console.print(",".join(contract.OUTPUTS))
+        for outputs in predict_file(str(model), str(input_file)):
+            for row in zip(*(outputs[name] for name in contract.OUTPUTS), strict=True):
+                console.print(",".join(f"{value:.6g}" for value in row))
+
+
+@config_app.command()
+def show(config: ConfigOption, overrides: SetOption = None) -> None:
+    """Print the whole configuration, defaults included."""
+    with _errors_told():
+        typer.echo(to_yaml(_load_checked(config, overrides)), nl=False)
+
+
+def _load_checked(config: str, overrides: list[str] | None) -> Config:
+    tree = load_config(config, overrides or [])
+    schema = load.read_schema(load.schema_path(tree.schema_file))
+    check.check_schema(schema, tree.data.log.labels.model_dump())
+    check.check_fields(schema, tree.fields)
+    check.check_slices(schema, tree.evaluation.slices)
+    return tree
+
+
+@contextlib.contextmanager
+def _errors_told() -> Iterator[None]:
+    """Turns an error into one line on stderr and its exit code."""
+    try:
+        yield
+    except InputError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(EXIT_BAD_INPUT) from None
+    except ComponentFailed as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(EXIT_FAILED) from None

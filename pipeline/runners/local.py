@@ -1,0 +1,66 @@
+"""Runs the pipeline on this machine, with TFX's LocalDagRunner."""
+
+import contextlib
+import fcntl
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from tfx.orchestration import metadata
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+
+from pipeline import lineage, screen, summary
+from pipeline.config import Config
+from pipeline.failures import ComponentFailed
+from pipeline.pipeline import create_pipeline
+from pipeline.root import Root
+from schema.errors import InputError
+
+
+def run(config: Config, root: Root, console: Console, log: Path) -> summary.Summary:
+    """Runs the pipeline, shows its progress and its summary.
+
+    Args:
+        config: The configuration.
+        root: Where artifacts, metadata and pushed models are kept.
+        console: The screen.
+        log: Where libraries write to meanwhile.
+
+    Raises:
+        InputError: The configuration, or the data, is not as it should be. Nothing was pushed.
+        ComponentFailed: A component failed for another reason.
+    """
+    with _only_run(root), screen.RunDisplay(console) as display:
+        try:
+            LocalDagRunner().run(create_pipeline(config, root))
+        except Exception as error:
+            raise _explained(error, display.running, log) from error
+    outputs = lineage.latest_run_outputs(metadata.sqlite_metadata_connection_config(str(root.metadata)))
+    result = summary.summarise(outputs)
+    summary.show(console, result, display.seconds, display.cached)
+    return result
+
+
+def _explained(error: Exception, component: str | None, log: Path) -> Exception:
+    """The InputError behind an exception, if there is one."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, InputError):
+            return InputError(str(cause))
+        cause = cause.__cause__ or cause.__context__
+    logging.getLogger(__name__).info("run failed", exc_info=error)
+    lines = str(error).strip().splitlines() or [""]
+    return ComponentFailed(f"{component or 'the runner'} failed: {type(error).__name__}: {lines[-1]}; see {log}")
+
+
+@contextlib.contextmanager
+def _only_run(root: Root) -> Iterator[None]:
+    """Keeps a second run off the same root; two would write the same metadata."""
+    root.path.mkdir(parents=True, exist_ok=True)
+    with (root.path / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"only one run at a time should use a root. Another one is using {root.path}") from None
+        yield

@@ -1,0 +1,159 @@
+"""What a run came to: read from its artifacts, shown on one screen."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import tensorflow_model_analysis as tfma
+from google.protobuf import text_format
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx.dsl.io import fileio
+
+from components.impression_example_gen.report import SplitReport
+from pipeline import predict
+from pipeline.evaluation import METRICS
+from pipeline.lineage import RunArtifact
+from schema import contract
+
+METRIC_NAMES = tuple(name for names in METRICS.values() for name in names)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Results of a run.
+
+    Attributes:
+        counts: For each split the counts of `report.SplitReport`.
+        anomalies: One line for each anomaly of the statistics against the schema.
+        metrics: Metrics over the whole eval split, by name; see `evaluation.METRICS`.
+        baseline_metrics: The same of the last blessed model; empty where there was none.
+        unmet: One line for each threshold that was not met.
+        blessed: Whether the Evaluator blessed the model.
+        pushed_to: Folder of the pushed model, or "".
+        example: The three outputs and the labels of the first eval impression.
+    """
+
+    counts: Mapping[str, Mapping[str, int]]
+    anomalies: Sequence[str]
+    metrics: Mapping[str, float]
+    baseline_metrics: Mapping[str, float]
+    unmet: Sequence[str]
+    blessed: bool
+    pushed_to: str
+    example: Mapping[str, float]
+
+
+def summarise(outputs: Mapping[tuple[str, str], RunArtifact]) -> Summary:
+    """Reads what the run left behind."""
+    examples = outputs["ImpressionExampleGen", "examples"]
+    evaluation = outputs["Evaluator", "evaluation"].uri
+    blessing = outputs["Evaluator", "blessing"].properties
+    pushed = outputs["Pusher", "pushed_model"].properties if ("Pusher", "pushed_model") in outputs else {}
+    metrics, baseline_metrics = _metrics(evaluation, bool(blessing.get("baseline_model")))
+    return Summary(
+        counts={split: _counts(examples, split) for split in ("train", "eval")},
+        anomalies=_anomalies(outputs["ExampleValidator", "anomalies"].uri),
+        metrics=metrics,
+        baseline_metrics=baseline_metrics,
+        unmet=_unmet(evaluation),
+        blessed=blessing["blessed"] == 1,
+        pushed_to=str(pushed["pushed_destination"]) if pushed.get("pushed") else "",
+        example=predict.first_example(outputs["Trainer", "model"].uri, examples.uri),
+    )
+
+
+def _counts(examples: RunArtifact, split: str) -> dict[str, int]:
+    return {name: int(examples.properties[f"{split}_{name}"]) for name in SplitReport().counts}
+
+
+def _anomalies(uri: str) -> list[str]:
+    lines = []
+    for split in ("train", "eval"):
+        with fileio.open(os.path.join(uri, f"Split-{split}", "SchemaDiff.pb"), "rb") as file:
+            anomalies = anomalies_pb2.Anomalies.FromString(file.read())
+        for feature, info in sorted(anomalies.anomaly_info.items()):
+            lines.append(f"{split}: {feature}: {info.description}")
+    return lines
+
+
+def _metrics(uri: str, has_baseline: bool) -> tuple[dict[str, float], dict[str, float]]:
+    if not has_baseline:
+        return _overall(tfma.load_eval_result(uri)), {}
+    return (
+        _overall(tfma.load_eval_result(uri, model_name=tfma.CANDIDATE_KEY)),
+        _overall(tfma.load_eval_result(uri, model_name=tfma.BASELINE_KEY)),
+    )
+
+
+def _overall(result: tfma.EvalResult) -> dict[str, float]:
+    """The metrics that are not of a slice, by name."""
+    by_output = next(metrics for key, metrics in result.slicing_metrics if key == ())
+    return {name: by_output[output][""][name]["doubleValue"] for output, names in METRICS.items() for name in names}
+
+
+def _unmet(uri: str) -> list[str]:
+    lines = []
+    for validation in tfma.load_validation_result(uri).metric_validations_per_slice:
+        for failure in validation.failures:
+            threshold = " ".join(text_format.MessageToString(failure.metric_threshold, as_one_line=True).split())
+            value = failure.metric_value.double_value.value
+            lines.append(f"{failure.metric_key.name} should meet {threshold} Received: {value:.4f}")
+    return lines
+
+
+def show(console: Console, summary: Summary, seconds: Mapping[str, float], cached: set[str]) -> None:
+    """Prints the summary."""
+    console.print()
+    console.print(_component_table(seconds, cached))
+    console.print(_count_table(summary.counts))
+    console.print(_metric_table(summary.metrics, summary.baseline_metrics))
+    for line in summary.anomalies:
+        console.print(Text(f"anomaly: {line}", style="yellow"))
+    example = "  ".join(f"{name} {summary.example[name]:.5f}" for name in contract.OUTPUTS)
+    labels = ", ".join(f"{name} {summary.example[name]:.0f}" for name in contract.LABELS)
+    console.print(f"example       {example}   (first eval impression: {labels})")
+    if summary.blessed:
+        console.print(Text("blessed       yes: every threshold was met", style="green"))
+    else:
+        console.print(Text(f"blessed       no: {'; '.join(summary.unmet)}", style="red"))
+    console.print(f"pushed        {summary.pushed_to or 'no'}", soft_wrap=True)
+
+
+def _component_table(seconds: Mapping[str, float], cached: set[str]) -> Table:
+    table = Table("component", title="Seconds per component", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table.add_column("seconds", justify="right")
+    table.add_column()
+    for component, value in seconds.items():
+        table.add_row(component, f"{value:.1f}", "cached" if component in cached else "")
+    table.add_row("total", f"{sum(seconds.values()):.1f}", "")
+    return table
+
+
+def _count_table(counts: Mapping[str, Mapping[str, int]]) -> Table:
+    table = Table("split", title="\nRows", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    names = {
+        "rows_in": "rows in",
+        "examples": "examples",
+        "dropped": "rejected",
+        "conversions_without_click": "conversions without click",
+        "clicks": "clicks",
+        "conversions": "conversions",
+    }
+    for title in names.values():
+        table.add_column(title, justify="right")
+    for split, values in counts.items():
+        table.add_row(split, *(f"{values[name]:,}" for name in names))
+    return table
+
+
+def _metric_table(metrics: Mapping[str, float], baseline: Mapping[str, float]) -> Table:
+    table = Table("metric", title="\nMetrics on the eval split", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table.add_column("value", justify="right")
+    if baseline:
+        table.add_column("last blessed", justify="right")
+    for name in METRIC_NAMES:
+        table.add_row(name, f"{metrics[name]:.4f}", *([f"{baseline[name]:.4f}"] if baseline else []))
+    return table
