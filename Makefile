@@ -18,25 +18,26 @@ LOCK := requirements/$(if $(OLD_GLIBC),py311-old-glibc.lock,py311.lock)
 SHIM := $(if $(OLD_GLIBC),requirements/tfx_bsl_sql_util)
 
 # Named by what it was made of: a changed lock or another glibc makes another one. Only a finished set-up leaves it.
-STAMP := $(VENV)/installed-$(shell cat $(LOCK) requirements/dev.lock setup.py pyproject.toml | cksum | cut -d' ' -f1)
+DEPENDENCIES := $(VENV)/dependencies-$(shell cat $(LOCK) requirements/dev.lock | cksum | cut -d' ' -f1)
+INSTALLED := $(VENV)/package-$(shell cat setup.py pyproject.toml | cksum | cut -d' ' -f1)
 
 .PHONY: run test test-slow lint wheel-test clean
 
-run: $(STAMP)
+run: $(INSTALLED)
 	$(BIN)/esmm run --config $(CONFIG)
 
-test: $(STAMP)
+test: $(INSTALLED)
 	$(BIN)/python -m pytest -m "not slow"
 
-test-slow: $(STAMP)
+test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow
 
-lint: $(STAMP)
+lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-$(STAMP): $(LOCK) requirements/dev.lock setup.py pyproject.toml
+$(DEPENDENCIES):
 	command -v $(PYTHON) >/dev/null || { echo "error: Python 3.11 should be on the PATH as $(PYTHON); or give it: make PYTHON=/path/to/python3.11" >&2; exit 2; }
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "error: $(PYTHON) should be Python 3.11. Received: $$($(PYTHON) --version)" >&2; exit 2; }
 	echo "Installing $(LOCK) into $(VENV) (some 3 GB, a few minutes); log: $(VENV).log"
@@ -45,8 +46,11 @@ $(STAMP): $(LOCK) requirements/dev.lock setup.py pyproject.toml
 	    $(PYTHON) -m venv $(VENV)
 	    $(BIN)/pip install --no-deps -r $(LOCK) -r requirements/dev.lock
 	    for package in $(SHIM) ; do $(BIN)/pip install --no-deps --no-build-isolation ./$$package ; done
-	    $(BIN)/pip install --no-deps --no-build-isolation --editable .
 	} > $(VENV).log 2>&1 || { tail -n 5 $(VENV).log >&2; echo "error: the set-up failed; the whole log is $(VENV).log. Run make again to start over" >&2; exit 1; }
+	touch $@
+
+$(INSTALLED): $(DEPENDENCIES)
+	$(BIN)/pip install --no-deps --no-build-isolation --editable . > $(VENV).log 2>&1 || { tail -n 5 $(VENV).log >&2; exit 1; }
 	touch $@
 
 clean:

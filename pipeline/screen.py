@@ -157,7 +157,8 @@ class RunDisplay(logging.Handler):
         )
         if self._console.is_terminal:
             task = self._rows.tasks[-1]
-            self._rows.update(task.id, total=progress["steps"], completed=progress["step"], note=note)
+            # One more than the steps: the component ends when the model is saved, not with the last step.
+            self._rows.update(task.id, total=progress["steps"] + 1, completed=progress["step"], note=note)
             return
         tenth = int(10 * progress["step"] / progress["steps"])
         if tenth > self._tenth:

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import tensorflow_model_analysis as tfma
-from google.protobuf import text_format
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tensorflow_model_analysis.proto import validation_result_pb2
 from tfx.dsl.io import fileio
 
 from components.impression_example_gen.report import SplitReport
@@ -95,13 +95,23 @@ def _overall(result: tfma.EvalResult) -> dict[str, float]:
 
 
 def _unmet(uri: str) -> list[str]:
-    lines = []
-    for validation in tfma.load_validation_result(uri).metric_validations_per_slice:
-        for failure in validation.failures:
-            threshold = " ".join(text_format.MessageToString(failure.metric_threshold, as_one_line=True).split())
-            value = failure.metric_value.double_value.value
-            lines.append(f"{failure.metric_key.name} should meet {threshold} Received: {value:.4f}")
-    return lines
+    return [
+        f"{failure.metric_key.name} should be {_told(failure)}"
+        for validation in tfma.load_validation_result(uri).metric_validations_per_slice
+        for failure in validation.failures
+    ]
+
+
+def _told(failure: validation_result_pb2.ValidationFailure) -> str:
+    """The threshold that was not met, and the value that came."""
+    value = failure.metric_value.double_value.value
+    if failure.metric_threshold.HasField("change_threshold"):
+        most = -failure.metric_threshold.change_threshold.absolute.value
+        return f"at most {most:g} below the last blessed model's. Received: {-value:.4f} below"
+    bounds = failure.metric_threshold.value_threshold
+    low, high = bounds.lower_bound.value, bounds.upper_bound.value
+    expected = f"between {low:g} and {high:g}" if bounds.HasField("upper_bound") else f"at least {low:g}"
+    return f"{expected}. Received: {value:.4f}"
 
 
 def show(console: Console, summary: Summary, seconds: Mapping[str, float], cached: set[str]) -> None:
@@ -114,7 +124,7 @@ def show(console: Console, summary: Summary, seconds: Mapping[str, float], cache
         console.print(Text(f"anomaly: {line}", style="yellow"))
     example = "  ".join(f"{name} {summary.example[name]:.5f}" for name in contract.OUTPUTS)
     labels = ", ".join(f"{name} {summary.example[name]:.0f}" for name in contract.LABELS)
-    console.print(f"example       {example}   (first eval impression: {labels})")
+    console.print(f"example       {example}   (first eval impression: {labels})", soft_wrap=True)
     if summary.blessed:
         console.print(Text("blessed       yes: every threshold was met", style="green"))
     else:

@@ -9,7 +9,7 @@ def encode_examples(batch: pa.RecordBatch) -> list[bytes]:
     """Serializes each row as a tf.Example with one feature per column.
 
     Args:
-        batch: Columns of int64, float32 or binary, or lists of these. A null becomes a feature without values.
+        batch: Columns of int64, float32 or binary, or lists of these. A null means that the example lacks the feature.
 
     Returns:
         Serialized tf.Examples, in the order of the rows.
@@ -24,4 +24,4 @@ def _as_lists(column: pa.Array) -> pa.ListArray:
         return column
     present = np.asarray(column.is_valid())
     offsets = np.concatenate([[0], np.cumsum(present)]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), column.drop_null())
+    return pa.ListArray.from_arrays(pa.array(offsets), column.drop_null(), mask=column.is_null())

@@ -1,0 +1,258 @@
+"""The real pipeline, on the real LocalDagRunner, from a few thousand real impressions to a served answer."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+import tensorflow as tf
+from sklearn.metrics import roc_auc_score
+from tfx.orchestration import metadata
+from typer.testing import CliRunner, Result
+
+from pipeline.cli import app
+from pipeline.lineage import latest_run_outputs
+from pipeline.summary import summarise
+
+
+def esmm(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+def pushed_versions(root: Path) -> dict[str, float]:
+    """Pushed versions, with the time of their newest file."""
+    return {
+        version.name: max(path.stat().st_mtime for path in version.rglob("*"))
+        for version in (root / "serving").glob("*")
+    }
+
+
+def outputs_of(root: Path):
+    return latest_run_outputs(metadata.sqlite_metadata_connection_config(str(root / "metadata.sqlite")))
+
+
+@pytest.fixture(scope="module")
+def pushed(small_log: Path, write_config, tmp_path_factory) -> tuple[Path, Path, Result]:
+    """Root, configuration and output of a first run."""
+    root, config = tmp_path_factory.mktemp("root"), write_config(small_log)
+    result = esmm("run", "--config", config, "--root", root)
+    return root, config, result
+
+
+def test_first_run_pushes_and_tells(pushed):
+    root, _, result = pushed
+    assert result.exit_code == 0, result.output
+    (version,) = pushed_versions(root)
+    assert (root / "serving" / version / "saved_model.pb").is_file()
+    shown = result.stdout
+    assert "blessed       yes" in shown
+    assert f"pushed        {root / 'serving' / version}" in shown
+    for line in ("ctr_auc_all", "cvr_auc_clicked", "ctcvr_auc_all", "pctcvr_pcoc_all", "✓ Trainer", "examples/s"):
+        assert line in shown
+    assert "anomaly" not in shown
+    (log,) = (root / "logs").glob("*.log")
+    assert str(log) in shown.replace("\n", "")
+    assert "Component Trainer is running." in log.read_text()
+
+
+def test_counts_are_those_of_the_files(pushed, small_log):
+    counts = summarise(outputs_of(pushed[0])).counts
+    for split, pattern in (("train", "train-*.parquet"), ("eval", "eval.parquet")):
+        rows = pa.concat_tables([pq.read_table(path) for path in small_log.glob(pattern)])
+        click, like = rows["is_click"].to_numpy(), rows["is_like"].to_numpy()
+        assert counts[split] == {
+            "rows_in": len(click),
+            "examples": len(click),
+            "dropped": 0,
+            "bad_rows": 0,
+            "conversions_without_click": int((like & (1 - click)).sum()),
+            "clicks": int(click.sum()),
+            "conversions": int((like & click).sum()),
+        }
+
+
+def test_metrics_are_scikit_learns_in_the_spaces_they_name(pushed, small_log):
+    root, _, _ = pushed
+    metrics = summarise(outputs_of(root)).metrics
+    rows = pq.read_table(small_log / "eval.parquet")
+    click = rows["is_click"].to_numpy()
+    conversion = rows["is_like"].to_numpy() * click
+    answers = predictions(root, small_log / "eval.parquet")
+    assert answers["pctcvr"] == pytest.approx(answers["pctr"] * answers["pcvr"], rel=1e-4)
+    clicked = click == 1
+    expected = {
+        "ctr_auc_all": roc_auc_score(click, answers["pctr"]),
+        "cvr_auc_clicked": roc_auc_score(conversion[clicked], answers["pcvr"][clicked]),
+        "ctcvr_auc_all": roc_auc_score(conversion, answers["pctcvr"]),
+        "pctr_pcoc_all": answers["pctr"].mean() / click.mean(),
+        "pcvr_pcoc_clicked": answers["pcvr"][clicked].mean() / conversion[clicked].mean(),
+        "pctcvr_pcoc_all": answers["pctcvr"].mean() / conversion.mean(),
+    }
+    for name, value in expected.items():
+        assert metrics[name] == pytest.approx(value, abs=2e-3 if "auc" in name else 1e-4), name
+
+
+def predictions(root: Path, input_file: Path) -> dict[str, np.ndarray]:
+    """What `esmm predict` prints for a file."""
+    result = esmm("predict", "--model", root / "serving", "--input", input_file)
+    assert result.exit_code == 0, result.output
+    table = pyarrow.csv.read_csv(pa.BufferReader(result.stdout.encode()))
+    return {name: table[name].to_numpy() for name in table.column_names}
+
+
+def test_the_served_model_answers_without_labels_and_to_unknown_ids(pushed, small_log, tmp_path):
+    root, _, _ = pushed
+    rows = pq.read_table(small_log / "eval.parquet").slice(0, 7)
+    full = predictions(root, small_log / "eval.parquet")
+    unlabelled = rows.drop_columns(["is_click", "is_like", "long_view", "time_ms"])
+    pq.write_table(unlabelled, tmp_path / "unlabelled.parquet")
+    np.testing.assert_allclose(predictions(root, tmp_path / "unlabelled.parquet")["pcvr"], full["pcvr"][:7], rtol=1e-5)
+    (version,) = (root / "serving").glob("*")
+    signature = tf.saved_model.load(str(version)).signatures["serving_default"]
+    unknown = tf.train.Example()
+    unknown.features.feature["user_id"].int64_list.value.append(-5)
+    unknown.features.feature["tags"].bytes_list.value.append(b"never seen")
+    answer = signature(examples=tf.constant([unknown.SerializeToString(), b""]))
+    assert {name: value.shape for name, value in answer.items()} == dict.fromkeys(("pctr", "pcvr", "pctcvr"), (2,))
+    for name, value in answer.items():
+        assert np.all((value.numpy() > 0) & (value.numpy() < 1)), name
+
+
+def test_csv_of_the_same_rows_is_answered_alike(pushed, small_log, tmp_path):
+    root, _, _ = pushed
+    rows = pq.read_table(small_log / "eval.parquet").slice(0, 50)
+    columns = {}
+    for name in rows.column_names:
+        column = rows[name].combine_chunks()
+        if pa.types.is_list(column.type):
+            column = pa.array([None if values is None else "|".join(map(str, values)) for values in column.to_pylist()])
+        columns[name] = column
+    pyarrow.csv.write_csv(pa.table(columns), tmp_path / "rows.csv")
+    full = predictions(root, small_log / "eval.parquet")
+    for name, values in predictions(root, tmp_path / "rows.csv").items():
+        np.testing.assert_array_equal(values, full[name][:50])
+
+
+def test_unchanged_rerun_is_cached_and_pushes_nothing(pushed):
+    root, config, _ = pushed
+    before = pushed_versions(root)
+    result = esmm("run", "--config", config, "--root", root)
+    assert result.exit_code == 0
+    for component in ("ImpressionExampleGen", "Transform", "Trainer", "Evaluator", "Pusher"):
+        assert f"✓ {component} 0." in result.stdout
+    assert result.stdout.count(" s cached") == 9  # all but the resolver
+    assert pushed_versions(root) == before
+
+
+def test_worse_model_is_not_blessed_and_a_new_training_setting_reruns_from_the_trainer_on(pushed):
+    root, config, _ = pushed
+    before = pushed_versions(root)
+    result = esmm(
+        "run", "--config", config, "--root", root, "--set", "train.epochs=2", "--set", "evaluation.min_ctr_auc_all=1"
+    )
+    assert result.exit_code == 3
+    assert "blessed       no: ctr_auc_all should be at least 1. Received: 0." in result.stdout.replace("\n", " ")
+    assert "pushed        no" in result.stdout
+    assert "last blessed" in result.stdout
+    for component in ("ImpressionExampleGen", "StatisticsGen", "ExampleValidator", "Transform"):
+        assert any(line.startswith(f"✓ {component} ") and "cached" in line for line in result.stdout.splitlines())
+    for component in ("Trainer", "Evaluator", "Pusher"):
+        assert any(line.startswith(f"✓ {component} ") and "cached" not in line for line in result.stdout.splitlines())
+    assert pushed_versions(root) == before
+
+
+def truncate(log: Path) -> None:
+    content = (log / "train-2.parquet").read_bytes()
+    (log / "train-2.parquet").write_bytes(content[: len(content) // 2])
+
+
+def rewrite(file: str, change):
+    def apply(log: Path) -> None:
+        pq.write_table(change(pq.read_table(log / file)), log / file)
+
+    return apply
+
+
+def with_column(name: str, values):
+    return lambda rows: rows.set_column(rows.column_names.index(name), name, values(rows))
+
+
+BAD_LOGS = {
+    "missing_path": (lambda log: shutil.rmtree(log), "should match files in"),
+    "no_file_for_a_pattern": (
+        lambda log: (log / "eval.parquet").unlink(),
+        "`data.splits.eval` should match files in {log}. Received: eval.parquet, which matches none",
+    ),
+    "missing_column": (
+        rewrite("train-2.parquet", lambda rows: rows.drop_columns("video_id")),
+        "{log}/train-2.parquet should have a column `video_id`; it has none",
+    ),
+    "missing_label_column": (
+        rewrite("eval.parquet", lambda rows: rows.drop_columns("is_like")),
+        "{log}/eval.parquet should have a column `is_like`; it has none",
+    ),
+    "mistyped_column": (
+        rewrite("train-1.parquet", with_column("user_id", lambda rows: pc.cast(rows["user_id"], pa.string()))),
+        "{log}/train-1.parquet: column `user_id` should be an integer. Received: string",
+    ),
+    "label_outside_0_1": (
+        rewrite("train-1.parquet", with_column("is_click", lambda rows: pa.array([0] * 9 + [2] + [1] * 1490))),
+        "{log}/train-1.parquet, row 9, column `is_click` should be 0 or 1. Received: 2",
+    ),
+    "empty_split": (
+        rewrite("eval.parquet", lambda rows: rows.slice(0, 0)),
+        "split eval should have at least one row. Received: 0 rows, no row",
+    ),
+    "split_without_a_click": (
+        rewrite("eval.parquet", with_column("is_click", lambda rows: pa.array([0] * len(rows)))),
+        "split eval should have at least one click. Received: 1000 rows, no click",
+    ),
+    "split_without_a_conversion": (
+        rewrite("eval.parquet", with_column("is_like", lambda rows: pa.array([0] * len(rows)))),
+        "split eval should have at least one conversion. Received: 1000 rows, no conversion",
+    ),
+    "truncated_parquet": (
+        truncate,
+        "{log}/train-2.parquet should be readable to its end. Received: Parquet magic bytes",
+    ),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_LOGS)
+def test_bad_log_is_one_line_exit_2_and_changes_nothing_pushed(bad, pushed, small_log, write_config, tmp_path):
+    root, _, _ = pushed
+    before = pushed_versions(root)
+    log = tmp_path / "log"
+    shutil.copytree(small_log, log)
+    spoil, message = BAD_LOGS[bad]
+    spoil(log)
+    result = esmm("run", "--config", write_config(log), "--root", root)
+    assert result.exit_code == 2, result.output
+    assert message.format(log=log) in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert "Trainer" not in result.stdout
+    assert pushed_versions(root) == before
+
+
+def test_conversion_without_click_under_error(pushed, small_log):
+    root, config, _ = pushed
+    rows = pq.read_table(small_log / "train-1.parquet")
+    first = int(np.argmax((rows["is_like"].to_numpy() == 1) & (rows["is_click"].to_numpy() == 0)))
+    result = esmm("run", "--config", config, "--root", root, "--set", "data.log.conversion_without_click=error")
+    assert result.exit_code == 2
+    assert f"train-1.parquet, row {first} should not have a conversion (`is_like`) without a click" in result.stderr
+
+
+def test_one_run_at_a_time_in_a_root(pushed):
+    import fcntl
+
+    root, config, _ = pushed
+    with (root / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = esmm("run", "--config", config, "--root", root)
+    assert result.exit_code == 2
+    assert f"only one run at a time should use a root. Another one is using {root}" in result.stderr

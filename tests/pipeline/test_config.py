@@ -1,0 +1,90 @@
+import pytest
+import yaml
+
+from pipeline import config
+from schema.errors import InputError
+
+
+def test_preset_splits_by_time_and_keeps_the_papers_network():
+    tree = config.load_config("kuairand")
+    assert tree.data.splits.eval == ("impressions-2022050[4-6].parquet",)
+    assert tree.data.log.labels.conversion == "is_like"
+    assert (tree.model.embedding_dim, tree.model.hidden_units) == (18, (360, 200, 80))
+
+
+def test_overrides_are_yaml_and_may_reach_any_depth():
+    tree = config.load_config(
+        "kuairand", ["train.epochs=3", "fields.user_id.min_count=7", "model.hidden_units=[8, 4]", "data.base=x=y"]
+    )
+    assert tree.train.epochs == 3
+    assert tree.fields[0].name == "user_id"
+    assert tree.fields[0].min_count == 7
+    assert tree.model.hidden_units == (8, 4)
+    assert tree.data.base == "x=y"
+
+
+def test_a_new_field_can_be_set():
+    tree = config.load_config("kuairand", ["fields.is_lowactive_period.entity=user"])
+    assert tree.fields[-1].name == "is_lowactive_period"
+
+
+def test_shown_configuration_reads_back_equal(tmp_path):
+    tree = config.load_config("kuairand", ["train.epochs=3"])
+    path = tmp_path / "shown.yaml"
+    path.write_text(config.to_yaml(tree))
+    assert config.load_config(str(path)) == tree
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.epoch=1", "unknown key `train.epoch`; did you mean `epochs`?"),
+        ("trian.epochs=1", "unknown key `trian`; did you mean `train`?"),
+        ("data.log.label.click=x", "unknown key `data.log.label`; did you mean `labels`?"),
+        ("fields.user_id.min_cout=1", "unknown key `fields.user_id.min_cout`; did you mean `min_count`?"),
+        ("train.epochs=0", "`train.epochs`: Input should be greater than 0. Received: 0"),
+        ("train.epochs=many", "`train.epochs`: Input should be a valid integer"),
+        ("fields.user_id.entity=person", "`fields.user_id.entity`: Input should be 'user', 'item'"),
+        ("data.log.conversion_without_click=keep", "`data.log.conversion_without_click`: Input should be 'drop'"),
+        ("data.splits.eval=[]", "`data.splits.eval`: Tuple should have at least 1 item"),
+        ("model.dropout=1", "`model.dropout`: Input should be less than 1. Received: 1"),
+        ("name=../x", "`name`: String should match pattern"),
+        ("train=[", "--set train should be YAML"),
+        ("train", "--set should be key=value. Received: train"),
+        ("name.x=1", "--set name.x: `name` should have keys below it. Received: a value, 'kuairand'"),
+        ("fields={}", "`fields`: Tuple should have at least 1 item"),
+    ],
+)
+def test_wrong_override_is_told_with_its_key(override, message):
+    with pytest.raises(InputError) as caught:
+        config.load_config("kuairand", [override])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_key_is_named(tmp_path):
+    path = tmp_path / "half.yaml"
+    path.write_text(yaml.safe_dump({"name": "half", "schema": "kuairand", "fields": {"tab": {"entity": "context"}}}))
+    with pytest.raises(InputError, match=r"half.yaml: `data` should be given; it is missing"):
+        config.load_config(str(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("a: [", "should be YAML"), ("- a", "should hold keys and values. Received: list")]
+)
+def test_file_that_is_no_configuration(tmp_path, text, message):
+    path = tmp_path / "wrong.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        config.load_config(str(path))
+
+
+def test_unknown_preset_names_the_known_ones():
+    with pytest.raises(InputError, match=r"--config should be a file or one of: kuairand. Received: kuairnd"):
+        config.load_config("kuairnd")
+
+
+def test_configuration_is_frozen():
+    tree = config.load_config("kuairand")
+    with pytest.raises(ValueError, match="frozen"):
+        tree.train.epochs = 2
