@@ -1,5 +1,6 @@
 # make run    the whole pipeline on the KuaiRand log
-# make test   the quick tests      make test-slow   the others      make lint   ruff and mypy
+# make test   the quick tests      make test-slow   the others      make test-wheel   the built wheel
+# make lint   ruff and mypy
 
 .DELETE_ON_ERROR:
 .ONESHELL:
@@ -21,7 +22,7 @@ SHIM := $(if $(OLD_GLIBC),requirements/tfx_bsl_sql_util)
 DEPENDENCIES := $(VENV)/dependencies-$(shell cat $(LOCK) requirements/dev.lock | cksum | cut -d' ' -f1)
 INSTALLED := $(VENV)/package-$(shell cat setup.py pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: run test test-slow lint wheel-test clean
+.PHONY: run test test-slow test-wheel lint clean
 
 run: $(INSTALLED)
 	$(BIN)/esmm run --config $(CONFIG)
@@ -31,6 +32,21 @@ test: $(INSTALLED)
 
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow
+
+# The built wheel in an environment of its own, away from this checkout: what users install. The libraries are shared.
+test-wheel: $(INSTALLED)
+	work=$$(mktemp -d)
+	trap 'rm -rf "$$work"' EXIT
+	$(BIN)/python -m build --wheel --no-isolation --outdir "$$work/dist" . > "$$work/build.log" 2>&1 || { cat "$$work/build.log" >&2; exit 1; }
+	$(PYTHON) -m venv "$$work/venv"
+	echo "$(CURDIR)/$(VENV)/lib/python3.11/site-packages" > "$$work/venv/lib/python3.11/site-packages/libraries.pth"
+	"$$work/venv/bin/pip" install --quiet --no-deps --no-index "$$work"/dist/*.whl
+	cp -r tests data README.md "$$work"
+	cp pyproject.toml "$$work/pytest-only.toml"
+	cd "$$work"
+	venv/bin/python -c "import pipeline; assert pipeline.__file__.startswith('$$work'), pipeline.__file__"
+	venv/bin/esmm config show --config $(CONFIG) > /dev/null
+	venv/bin/python -m pytest -c pytest-only.toml --rootdir "$$work" -m "not slow" tests
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -22,7 +22,7 @@ class MlpTower(tf.keras.layers.Layer):
         super().__init__(name=name)
         self._layers = []
         for units in hidden_units:
-            self._layers.append(tf.keras.layers.Dense(units, activation="relu", kernel_initializer="he_normal"))
+            self._layers.append(tf.keras.layers.Dense(units, activation="relu"))
             self._layers.append(tf.keras.layers.Dropout(dropout))
         bias = math.log(prior / (1 - prior))
         self._layers.append(tf.keras.layers.Dense(1, bias_initializer=tf.keras.initializers.Constant(bias)))

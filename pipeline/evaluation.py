@@ -2,8 +2,7 @@
 
 import json
 
-import tensorflow_model_analysis as tfma
-from tensorflow_model_analysis.proto import config_pb2
+from tensorflow_model_analysis.proto import config_pb2 as tfma
 
 from pipeline.config import EvaluationConfig
 from schema import contract
@@ -40,7 +39,10 @@ def eval_config(config: EvaluationConfig) -> tfma.EvalConfig:
                 example_weight_keys={contract.PCVR: contract.CLICK},
             )
         ],
-        slicing_specs=[tfma.SlicingSpec(), *(tfma.SlicingSpec(feature_keys=[feature]) for feature in config.slices)],
+        slicing_specs=[
+            tfma.SlicingSpec(),
+            *(tfma.SlicingSpec(feature_keys=[feature]) for feature in config.slices),
+        ],
         metrics_specs=[
             _metrics(contract.PCTR, _at_least(config.min_ctr_auc_all), _between(low, high)),
             _metrics(contract.PCVR, _at_least(config.min_cvr_auc_clicked), _between(low, high)),
@@ -60,12 +62,12 @@ def _metrics(output: str, auc: tfma.MetricThreshold, pcoc: tfma.MetricThreshold)
             _metric("AUC", {"name": auc_name, "num_thresholds": _THRESHOLDS}, auc),
             _metric("Calibration", {"name": pcoc_name}, pcoc),
         ],
-        example_weights=config_pb2.ExampleWeightOptions(weighted=clicked_only, unweighted=not clicked_only),
+        example_weights=tfma.ExampleWeightOptions(weighted=clicked_only, unweighted=not clicked_only),
     )
 
 
 def _metric(class_name: str, settings: dict[str, object], threshold: tfma.MetricThreshold) -> tfma.MetricConfig:
-    overall = config_pb2.PerSliceMetricThreshold(slicing_specs=[tfma.SlicingSpec()], threshold=threshold)
+    overall = tfma.PerSliceMetricThreshold(slicing_specs=[tfma.SlicingSpec()], threshold=threshold)
     return tfma.MetricConfig(class_name=class_name, config=json.dumps(settings), per_slice_thresholds=[overall])
 
 

@@ -28,15 +28,15 @@ def code_fingerprint(*module_names: str) -> str:
 
 
 def _imports(source: bytes) -> set[str]:
-    """Names that may be modules of this project; `from a import b` gives both `a` and `a.b`."""
+    """Names that may be modules of this project: `from a.b import c` gives `a`, `a.b` and `a.b.c`."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return {name for name in names if name.split(".")[0] in _PACKAGES}
+    parts = [name.split(".") for name in names]
+    return {".".join(part[: i + 1]) for part in parts if part[0] in _PACKAGES for i in range(len(part))}
 
 
 def _source_path(name: str) -> Path | None:

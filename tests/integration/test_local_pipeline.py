@@ -217,7 +217,7 @@ BAD_LOGS = {
     ),
     "truncated_parquet": (
         truncate,
-        "{log}/train-2.parquet should be readable to its end. Received: Parquet magic bytes",
+        "{log}/train-2.parquet should be readable to its end. Received: Parquet",
     ),
 }
 

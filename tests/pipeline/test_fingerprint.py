@@ -51,8 +51,7 @@ def test_imports_of_imports_and_package_files_matter(fingerprint_in):
     project, fingerprint = fingerprint_in
     before = fingerprint("models.trainer")
     (project / "schema/__init__.py").write_text("# changed\n")
-    changed = fingerprint("models.trainer")
-    assert changed != before
+    assert fingerprint("models.trainer") != before
 
 
 def test_towers_touch_the_trainer_and_not_the_transform():
