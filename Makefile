@@ -25,17 +25,17 @@ INSTALLED := $(VENV)/package-$(shell cat setup.py pyproject.toml | cksum | cut -
 .PHONY: run test test-slow test-wheel lint clean
 
 run: $(INSTALLED)
-	$(BIN)/esmm run --config $(CONFIG)
+	@$(BIN)/esmm run --config $(CONFIG)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -m "not slow"
 
 test-slow: $(INSTALLED)
-	$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m pytest -m slow
 
 # The built wheel in an environment of its own, away from this checkout: what users install. The libraries are shared.
 test-wheel: $(INSTALLED)
-	work=$$(mktemp -d)
+	@work=$$(mktemp -d)
 	trap 'rm -rf "$$work"' EXIT
 	$(BIN)/python -m build --wheel --no-isolation --outdir "$$work/dist" . > "$$work/build.log" 2>&1 || { cat "$$work/build.log" >&2; exit 1; }
 	$(PYTHON) -m venv "$$work/venv"
@@ -49,12 +49,12 @@ test-wheel: $(INSTALLED)
 	venv/bin/python -m pytest -c pytest-only.toml --rootdir "$$work" -m "not slow" tests
 
 lint: $(INSTALLED)
-	$(BIN)/ruff check .
+	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 $(DEPENDENCIES):
-	command -v $(PYTHON) >/dev/null || { echo "error: Python 3.11 should be on the PATH as $(PYTHON); or give it: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@command -v $(PYTHON) >/dev/null || { echo "error: Python 3.11 should be on the PATH as $(PYTHON); or give it: make PYTHON=/path/to/python3.11" >&2; exit 2; }
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "error: $(PYTHON) should be Python 3.11. Received: $$($(PYTHON) --version)" >&2; exit 2; }
 	echo "Installing $(LOCK) into $(VENV) (some 3 GB, a few minutes); log: $(VENV).log"
 	rm -rf $(VENV)
@@ -66,8 +66,8 @@ $(DEPENDENCIES):
 	touch $@
 
 $(INSTALLED): $(DEPENDENCIES)
-	$(BIN)/pip install --no-deps --no-build-isolation --editable . > $(VENV).log 2>&1 || { tail -n 5 $(VENV).log >&2; exit 1; }
+	@$(BIN)/pip install --no-deps --no-build-isolation --editable . > $(VENV).log 2>&1 || { tail -n 5 $(VENV).log >&2; exit 1; }
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV).log build dist *.egg-info
+	@rm -rf $(VENV) $(VENV).log build dist *.egg-info
