@@ -18,17 +18,15 @@ class FusedEmbedding(tf.keras.layers.Layer):
     Output: float32 [B, F·D], a vector of length D per field, fields of one value first, then those of several.
     """
 
-    def __init__(self, fields: Sequence[Field], rows: Mapping[str, int], dim: int, stddev: float, l2: float):
+    def __init__(self, fields: Sequence[Field], rows: Mapping[str, int], dim: int, stddev: float):
         """Args:
         fields: The embedded fields, in the order of their slots.
         rows: Number of ids of each field, the missing one included.
         dim: D.
         stddev: Standard deviation of the initial values.
-        l2: Weight of the mean, over the batch, of the squared length of all vectors looked up; added to the losses.
         """
         super().__init__(name="embedding")
         self._dim = dim
-        self._l2 = l2
         first_rows = np.cumsum([0] + [rows[field.name] for field in fields])
         single: list[int] = []
         offsets: list[int] = []
@@ -49,12 +47,8 @@ class FusedEmbedding(tf.keras.layers.Layer):
 
     def call(self, ids: tf.Tensor) -> tf.Tensor:
         vectors = tf.gather(self.table, ids + self._offsets)  # [B, S, D]
-        if self._l2:
-            used = tf.cast(ids != 0, vectors.dtype)
-            squares = tf.reduce_sum(tf.square(vectors), axis=2) * used
-            self.add_loss(self._l2 * tf.reduce_mean(tf.reduce_sum(squares, axis=1)))
         single = tf.gather(vectors, self._single_slots, axis=1)
-        pooled = [tf.reshape(single, [-1, len(self._single_slots) * self._dim])]
+        pooled = [tf.reshape(single, [tf.shape(ids)[0], len(self._single_slots) * self._dim])]
         for pooling, start, stop in self._multi:
             pooled.append(_pool(vectors[:, start:stop], ids[:, start:stop] != 0, pooling))
         return tf.ensure_shape(tf.concat(pooled, axis=1), [None, self._num_fields * self._dim])

@@ -40,30 +40,27 @@ class EsmmModel(tfrs.Model):
         fields: Sequence[Field],
         rows: Mapping[str, int],
         settings: ModelSettings,
-        embedding_l2: float,
         priors: Priors,
     ):
         """Args:
         fields: All fields.
         rows: Number of ids of each embedded field, the missing one included.
         settings: Shape of the network.
-        embedding_l2: See `FusedEmbedding`.
         priors: What the untrained towers answer.
         """
         super().__init__(name="esmm")
         embedded = schema_fields.embedded(fields)
-        self.embedding = FusedEmbedding(embedded, rows, settings.embedding_dim, settings.embedding_stddev, embedding_l2)
-        self._ctr_tower = MlpTower(settings.hidden_units, settings.dropout, priors.click, name="ctr_tower")
-        self._cvr_tower = MlpTower(settings.hidden_units, settings.dropout, priors.conversion, name="cvr_tower")
+        self.embedding = FusedEmbedding(embedded, rows, settings.embedding_dim, settings.embedding_stddev)
+        self._ctr_tower = MlpTower(settings.hidden_units, priors.click, name="ctr_tower")
+        self._cvr_tower = MlpTower(settings.hidden_units, priors.conversion, name="cvr_tower")
         self._ctr_task = tfrs.tasks.Ranking(loss=_CtrLoss(), loss_metrics=[tf.keras.metrics.Mean("ctr_loss")])
         self._ctcvr_task = tfrs.tasks.Ranking(loss=_CtcvrLoss(), loss_metrics=[tf.keras.metrics.Mean("ctcvr_loss")])
 
-    def logits(self, features: Mapping[str, tf.Tensor], training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
+    def logits(self, features: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         """Logits of pCTR and pCVR.
 
         Args:
             features: `ids` int64 [B, S] and, if there are dense fields, `dense` float32 [B, N].
-            training: Whether dropout is on.
 
         Returns:
             Two float32 [B].
@@ -72,19 +69,19 @@ class EsmmModel(tfrs.Model):
         if contract.DENSE in features:
             inputs = tf.concat([inputs, features[contract.DENSE]], axis=1)
         return (
-            tf.squeeze(self._ctr_tower(inputs, training=training), axis=1),
-            tf.squeeze(self._cvr_tower(inputs, training=training), axis=1),
+            tf.squeeze(self._ctr_tower(inputs), axis=1),
+            tf.squeeze(self._cvr_tower(inputs), axis=1),
         )
 
-    def call(self, features: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
+    def call(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """The three outputs `pctr`, `pcvr`, `pctcvr`, float32 [B] in [0, 1], of the features that `logits` takes."""
-        ctr_logit, cvr_logit = self.logits(features, training)
+        ctr_logit, cvr_logit = self.logits(features)
         pctr, pcvr = tf.sigmoid(ctr_logit), tf.sigmoid(cvr_logit)
         return {contract.PCTR: pctr, contract.PCVR: pcvr, contract.PCTCVR: pctr * pcvr}
 
     def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Mean loss of a batch, float32 []. `inputs` also holds `click` and `conversion`, int64 [B]."""
-        ctr_logit, cvr_logit = self.logits(inputs, training)
+        ctr_logit, cvr_logit = self.logits(inputs)
         click = tf.cast(inputs[contract.CLICK], tf.float32)
         conversion = tf.cast(inputs[contract.CONVERSION], tf.float32)
         ctr = self._ctr_task(labels=click, predictions=ctr_logit)

@@ -15,10 +15,8 @@ def ctr_loss(ctr_logit: tf.Tensor, click: tf.Tensor) -> tf.Tensor:
 def ctcvr_loss(ctr_logit: tf.Tensor, cvr_logit: tf.Tensor, click_and_conversion: tf.Tensor) -> tf.Tensor:
     """Cross-entropy of pCTCVR = pCTR · pCVR against click and conversion, second sum of equation 4.
 
-    With a, b the logits, log pCTCVR = -softplus(-a) - softplus(-b), and
-    log(1 - pCTCVR) = logsumexp(-a, -b, -a-b) - softplus(-a) - softplus(-b): no product of probabilities is taken, so
-    nothing has to be clipped.
+    With a, b the logits, (1 - pCTCVR) / pCTCVR = exp(-a) + exp(-b) + exp(-a-b), a sum of positive terms; so the logit
+    of the product is -logsumexp(-a, -b, -a-b), exact however small the product is. No probability has to be clipped.
     """
-    log_p = -tf.math.softplus(-ctr_logit) - tf.math.softplus(-cvr_logit)
-    log_not_p = tf.reduce_logsumexp([-ctr_logit, -cvr_logit, -ctr_logit - cvr_logit], axis=0) + log_p
-    return -click_and_conversion * log_p - (1.0 - click_and_conversion) * log_not_p
+    logit = -tf.reduce_logsumexp([-ctr_logit, -cvr_logit, -ctr_logit - cvr_logit], axis=0)
+    return tf.nn.sigmoid_cross_entropy_with_logits(labels=click_and_conversion, logits=logit)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic import Field as Limits
 
 
@@ -13,7 +13,6 @@ class ModelSettings(BaseModel):
         embedding_dim: D, length of a value's embedding vector.
         embedding_stddev: Standard deviation that embeddings are initialised with.
         hidden_units: Widths of each tower's hidden layers.
-        dropout: Share of a tower's hidden units that is left out in training.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -21,7 +20,6 @@ class ModelSettings(BaseModel):
     embedding_dim: PositiveInt = 18
     embedding_stddev: PositiveFloat = 0.01
     hidden_units: Annotated[tuple[PositiveInt, ...], Limits(min_length=1)] = (360, 200, 80)
-    dropout: Annotated[float, Limits(ge=0, lt=1)] = 0.0
 
 
 class TrainSettings(BaseModel):
@@ -32,10 +30,9 @@ class TrainSettings(BaseModel):
         batch_size: B, examples per step.
         learning_rate: Of the towers' Adam.
         embedding_learning_rate: Of the embedding's row-sparse Adam.
-        final_learning_rate: Share of both learning rates that is left at the last step; they fall linearly.
-        embedding_l2: Weight of the squared length of the embedding vectors that a batch touches, in its loss.
+        final_learning_rate: Share of both learning rates that is left when training ends; they fall linearly.
         shuffle_buffer: Examples that are held to draw the next one from.
-        seed: Of initialisation, dropout and order of the examples.
+        seed: Of initialisation and order of the examples.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,6 +42,5 @@ class TrainSettings(BaseModel):
     learning_rate: PositiveFloat = 0.001
     embedding_learning_rate: PositiveFloat = 0.001
     final_learning_rate: Annotated[float, Limits(ge=0, le=1)] = 1.0
-    embedding_l2: NonNegativeFloat = 0.0
     shuffle_buffer: PositiveInt = 100_000
     seed: NonNegativeInt = 1

@@ -7,28 +7,24 @@ import tensorflow as tf
 
 
 class MlpTower(tf.keras.layers.Layer):
-    """Dense layers with ReLU and dropout, then one linear unit.
+    """Dense layers with ReLU, then one linear unit.
 
     Input: float32 [B, width]. Output: logits, float32 [B, 1].
     """
 
-    def __init__(self, hidden_units: Sequence[int], dropout: float, prior: float, name: str):
+    def __init__(self, hidden_units: Sequence[int], prior: float, name: str):
         """Args:
         hidden_units: Widths of the hidden layers.
-        dropout: Share of their units that is left out in training.
         prior: Probability, in (0, 1), that the untrained tower answers with: the last bias is its logit.
         name: Of the layer.
         """
         super().__init__(name=name)
-        self._layers = []
-        for units in hidden_units:
-            self._layers.append(tf.keras.layers.Dense(units, activation="relu"))
-            self._layers.append(tf.keras.layers.Dropout(dropout))
-        bias = math.log(prior / (1 - prior))
-        self._layers.append(tf.keras.layers.Dense(1, bias_initializer=tf.keras.initializers.Constant(bias)))
+        bias = tf.keras.initializers.Constant(math.log(prior / (1 - prior)))
+        self._layers = [tf.keras.layers.Dense(units, activation="relu") for units in hidden_units]
+        self._layers.append(tf.keras.layers.Dense(1, bias_initializer=bias))
 
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         hidden = inputs
         for layer in self._layers:
-            hidden = layer(hidden, training=training) if isinstance(layer, tf.keras.layers.Dropout) else layer(hidden)
+            hidden = layer(hidden)
         return hidden

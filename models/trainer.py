@@ -41,8 +41,9 @@ def run_fn(fn_args: FnArgs) -> None:
     steps = train.epochs * -(-counts.examples // train.batch_size)
 
     tf.keras.utils.set_random_seed(train.seed)
-    priors = Priors(counts.clicks / counts.examples, counts.conversions / counts.clicks)
-    model = EsmmModel(fields, embedding_rows(transform, fields), model_settings, train.embedding_l2, priors)
+    # Rule of succession: a rate of exactly 1 has no logit.
+    priors = Priors((counts.clicks + 1) / (counts.examples + 2), (counts.conversions + 1) / (counts.clicks + 2))
+    model = EsmmModel(fields, embedding_rows(transform, fields), model_settings, priors)
     model.compile(optimizer=optimizers.make_optimizer(model, model.embedding.table, train, steps))
     examples = inputs.read_packed(fn_args.train_files, spec, train.batch_size, train.shuffle_buffer, train.seed)
     progress = ProgressCallback(counts.examples, train.batch_size, train.epochs)

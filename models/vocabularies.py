@@ -32,7 +32,7 @@ def write_vocabularies(values: Sequence[tf.Tensor], fields: Sequence[Field]) -> 
 
     A file has one token per line, most frequent first, ties in descending order of the tokens' bytes: the order of
     `tft.vocabulary(frequency_threshold=field.min_count)`. Like there, empty tokens and tokens with a line break are
-    left out.
+    left out. A vocabulary without tokens gets the one line `-1`.
 
     Args:
         values: For each field its values in a batch, int64 or string, of shape [number of values].
@@ -149,7 +149,9 @@ class _WriteFiles(beam.DoFn):
     def process(self, counts: list[pa.Table]) -> Iterator[beam.pvalue.TaggedOutput]:
         for field, table in zip(self._fields, counts, strict=True):
             path = os.path.join(self._directory, file_name(field.name))
+            # A table can't be made of an empty file.
+            tokens = ordered_tokens(table, field.min_count) or [b"-1"]
             with FileSystems.create(path) as file:
-                for token in ordered_tokens(table, field.min_count):
+                for token in tokens:
                     file.write(token + b"\n")
             yield beam.pvalue.TaggedOutput(field.name, np.array(path.encode(), object))

@@ -24,11 +24,14 @@ def check_schema(schema: schema_pb2.Schema, label_columns: Mapping[str, str]) ->
         label_columns: Column of the log for each label of `contract.LABELS`.
 
     Raises:
-        InputError: A label is missing, has another domain than 0 and 1, or is visible in SERVING; or a column that
-            a label is made of is also a feature.
+        InputError: A label is missing, has another domain than 0 and 1, or is visible in SERVING; a feature has a
+            shape; or a column that a label is made of is also a feature.
     """
     training = load.usable_features(schema, contract.TRAINING)
     serving = load.usable_features(schema, contract.SERVING)
+    for name, feature in training.items():
+        if feature.HasField("shape"):
+            raise InputError(f"feature `{name}` of the schema should say its value_count. Received: a shape")
     for label in contract.LABELS:
         feature = training.get(label)
         if feature is None or (feature.int_domain.min, feature.int_domain.max) != (0, 1):

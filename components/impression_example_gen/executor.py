@@ -73,7 +73,10 @@ def _check(split: str, report: SplitReport) -> None:
         raise InputError(report.problems[0])
     if report.rows_in != report.examples + report.dropped + report.bad_rows:
         raise RuntimeError(f"rows of {split} should be examples or be counted as left out. Received: {report}")
-    for name in ("examples", "clicks", "conversions"):
-        if not report.counts[name]:
-            one = {"examples": "row", "clicks": "click", "conversions": "conversion"}[name]
-            raise InputError(f"split {split} should have at least one {one}. Received: {report.rows_in} rows, no {one}")
+    if not report.examples:
+        dropped = f", {report.dropped} of them dropped" if report.dropped else ""
+        raise InputError(f"split {split} should have at least one row. Received: {report.rows_in} rows{dropped}")
+    found = f"Received: {report.examples} impressions, {report.clicks} clicks, {report.conversions} conversions"
+    for count, what in ((report.clicks, "click"), (report.conversions, "conversion")):
+        if not count:
+            raise InputError(f"split {split} should have at least one {what}. {found}")

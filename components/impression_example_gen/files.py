@@ -24,7 +24,7 @@ def match_splits(base: str, splits: Mapping[str, Sequence[str]]) -> dict[str, li
     for split, patterns in splits.items():
         files[split] = []
         for pattern in patterns:
-            found = _match(FileSystems.join(base, pattern))
+            found = _match(base, pattern)
             if not found:
                 raise InputError(
                     f"`data.splits.{split}` should match files in {base}. Received: {pattern}, which matches none"
@@ -41,11 +41,11 @@ def match_splits(base: str, splits: Mapping[str, Sequence[str]]) -> dict[str, li
     return files
 
 
-def _match(pattern: str) -> list[FileMetadata]:
+def _match(base: str, pattern: str) -> list[FileMetadata]:
     try:
-        return FileSystems.match([pattern])[0].metadata_list
-    except BeamIOError as error:
-        raise InputError(f"{pattern} should be readable. Received: {error}") from None
+        return FileSystems.match([FileSystems.join(base, pattern)])[0].metadata_list
+    except (BeamIOError, ValueError) as error:  # ValueError: a scheme that Beam has no file system for
+        raise InputError(f"`data.base` should be readable. Received: {base}; {error}") from None
 
 
 def fingerprint(files: Mapping[str, Sequence[FileMetadata]]) -> str:

@@ -47,7 +47,7 @@ def apply_funnel(click: pa.Array, conversion: pa.Array, policy: str) -> Funnel:
     return Funnel(
         click=click,
         conversion=pc.min_element_wise(conversion, click),
-        keep=pc.invert(broken) if policy == "drop" else pa.array([True] * len(click)),
+        keep=pc.invert(broken) if policy == "drop" else pa.array([True] * len(click), pa.bool_()),
         without_click=pc.sum(broken).as_py() or 0,
         first_without_click=pc.index(broken, True).as_py(),
     )

@@ -8,7 +8,7 @@ from schema import contract
 
 
 class LabelColumns(BaseModel):
-    """Columns of the log that make the labels; integers or booleans, 0 or 1.
+    """Columns of the log that make the labels; 0 or 1, in Parquet also booleans.
 
     Attributes:
         click: The impression was clicked.
@@ -30,7 +30,7 @@ class LogFormat(BaseModel):
         conversion_without_click: What to do with a row that breaks the funnel click → conversion:
             `drop` leaves it out; `as_no_conversion` keeps it as an impression without click and conversion;
             `error` stops the run. Always counted.
-        list_separator: CSV only: what separates the values of a multi-valued feature.
+        list_separator: What separates the values of a multi-valued feature where they come as text.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -17,11 +17,11 @@ class SplitReport:
         rows_in: Rows read.
         examples: Examples written.
         dropped: Rows left out by `conversion_without_click: drop`.
-        bad_rows: Rows with a label that is neither 0 nor 1, or against `conversion_without_click: error`.
+        bad_rows: Rows of batches with a label that is neither 0 nor 1, or that break `conversion_without_click: error`.
         conversions_without_click: Rows that came with a conversion but no click, whatever was done with them.
         clicks: Examples with a click.
         conversions: Examples with a conversion.
-        problems: One line for each of the first bad batches and files, at most 5.
+        problems: One line for each bad file, at most 5.
     """
 
     rows_in: int = 0

@@ -17,7 +17,7 @@ REPORTS = "reports"
 
 
 class FileToExamples(beam.DoFn):
-    """Reads a file and gives its examples, and a report for each batch of rows.
+    """Reads a file, up to its first bad batch, and gives its examples, and a report for each batch of rows.
 
     What is wrong with the data is reported, not raised: an error raised here would reach the executor only as text.
 
@@ -33,22 +33,24 @@ class FileToExamples(beam.DoFn):
         row = 0
         try:
             for batch in readers.read_batches(path, self._log, self._columns):
-                examples, report = to_examples(batch, self._log, f"{path}, row {{}}", row)
+                examples, report = to_examples(batch, self._log, path, row)
                 row += batch.num_rows
                 yield beam.pvalue.TaggedOutput(REPORTS, report)
+                if report.problems:
+                    return
                 for example in examples:
                     yield beam.pvalue.TaggedOutput(EXAMPLES, example)
         except InputError as error:
             yield beam.pvalue.TaggedOutput(REPORTS, SplitReport(problems=(str(error),)))
 
 
-def to_examples(batch: pa.RecordBatch, log: LogFormat, where: str, first_row: int) -> tuple[list[bytes], SplitReport]:
+def to_examples(batch: pa.RecordBatch, log: LogFormat, path: str, first_row: int) -> tuple[list[bytes], SplitReport]:
     """Applies the funnel rule to a batch and encodes it.
 
     Args:
         batch: Rows with the log's label columns, int64, and features.
         log: Format of the log.
-        where: Text with one `{}` for the number of a row, to say where a problem is.
+        path: The file, to say where a problem is.
         first_row: Number of the batch's first row in its file, from 0.
 
     Returns:
@@ -58,16 +60,17 @@ def to_examples(batch: pa.RecordBatch, log: LogFormat, where: str, first_row: in
     for column in labels.values():
         bad = funnel.first_invalid_label(batch[column])
         if bad >= 0:
-            place = where.format(first_row + bad)
-            problem = f"{place}, column `{column}` should be 0 or 1. Received: {batch[column][bad]}"
+            problem = (
+                f"{path}, row {first_row + bad}, column `{column}` should be 0 or 1. Received: {batch[column][bad]}"
+            )
             return [], SplitReport(rows_in=batch.num_rows, bad_rows=batch.num_rows, problems=(problem,))
     result = funnel.apply_funnel(
         batch[labels[contract.CLICK]], batch[labels[contract.CONVERSION]], log.conversion_without_click
     )
     if result.without_click and log.conversion_without_click == "error":
-        place = where.format(first_row + result.first_without_click)
         problem = (
-            f"{place} should not have a conversion (`{log.labels.conversion}`) without a click (`{log.labels.click}`) "
+            f"{path}, row {first_row + result.first_without_click} should not have a conversion "
+            f"(`{log.labels.conversion}`) without a click (`{log.labels.click}`) "
             f"under `data.log.conversion_without_click: error`"
         )
         return [], SplitReport(

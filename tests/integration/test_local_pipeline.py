@@ -205,15 +205,15 @@ BAD_LOGS = {
     ),
     "empty_split": (
         rewrite("eval.parquet", lambda rows: rows.slice(0, 0)),
-        "split eval should have at least one row. Received: 0 rows, no row",
+        "split eval should have at least one row. Received: 0 rows",
     ),
     "split_without_a_click": (
         rewrite("eval.parquet", with_column("is_click", lambda rows: pa.array([0] * len(rows)))),
-        "split eval should have at least one click. Received: 1000 rows, no click",
+        "split eval should have at least one click. Received: 1000 impressions, 0 clicks, 0 conversions",
     ),
     "split_without_a_conversion": (
         rewrite("eval.parquet", with_column("is_like", lambda rows: pa.array([0] * len(rows)))),
-        "split eval should have at least one conversion. Received: 1000 rows, no conversion",
+        "split eval should have at least one conversion. Received: 1000 impressions, ",
     ),
     "truncated_parquet": (
         truncate,

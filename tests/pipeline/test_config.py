@@ -47,7 +47,10 @@ def test_shown_configuration_reads_back_equal(tmp_path):
         ("fields.user_id.entity=person", "`fields.user_id.entity`: Input should be 'user', 'item'"),
         ("data.log.conversion_without_click=keep", "`data.log.conversion_without_click`: Input should be 'drop'"),
         ("data.splits.eval=[]", "`data.splits.eval`: Tuple should have at least 1 item"),
-        ("model.dropout=1", "`model.dropout`: Input should be less than 1. Received: 1"),
+        (
+            "train.final_learning_rate=2",
+            "`train.final_learning_rate`: Input should be less than or equal to 1",
+        ),
         ("name=../x", "`name`: String should match pattern"),
         ("train=[", "--set train should be YAML"),
         ("train", "--set should be key=value. Received: train"),

@@ -1,0 +1,5 @@
+"""`python -m pipeline` is `esmm`."""
+
+from pipeline.cli import app
+
+app()

@@ -1,0 +1,119 @@
+"""Which files a split has, and when their fingerprint changes."""
+
+import os
+import re
+
+import pytest
+
+from components.impression_example_gen import files
+from schema.errors import InputError
+
+
+@pytest.fixture
+def base(tmp_path):
+    for day in ("01", "02", "03", "10"):
+        (tmp_path / f"day-{day}.csv").write_text(f"a\n{day}\n")
+    (tmp_path / "notes.txt").write_text("no data")
+    return tmp_path
+
+
+def names(matched) -> dict[str, list[str]]:
+    return {split: [os.path.basename(file.path) for file in found] for split, found in matched.items()}
+
+
+def test_splits_keep_their_order_and_files_are_sorted(base):
+    matched = files.match_splits(str(base), {"train": ["day-10.csv", "day-0[12].csv"], "eval": ["day-03.csv"]})
+    assert list(matched) == ["train", "eval"]
+    assert names(matched) == {"train": ["day-01.csv", "day-02.csv", "day-10.csv"], "eval": ["day-03.csv"]}
+    assert [file.path for file in matched["eval"]] == [str(base / "day-03.csv")]
+    assert matched["eval"][0].size_in_bytes == len("a\n03\n")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("*.csv", ["day-01.csv", "day-02.csv", "day-03.csv", "day-10.csv"]),
+        ("day-?1.csv", ["day-01.csv"]),
+        ("day-0[1-3].csv", ["day-01.csv", "day-02.csv", "day-03.csv"]),
+    ],
+)
+def test_patterns(base, pattern, found):
+    assert names(files.match_splits(str(base), {"train": [pattern]})) == {"train": found}
+
+
+def test_a_pattern_below_the_base(base):
+    (base / "more").mkdir()
+    (base / "more" / "day-99.csv").write_text("a\n")
+    matched = files.match_splits(str(base), {"train": ["more/*.csv"]})
+    assert [file.path for file in matched["train"]] == [str(base / "more" / "day-99.csv")]
+
+
+@pytest.mark.parametrize("pattern", ["day-04.csv", "day-9*.csv", "none/*.csv"])
+def test_a_pattern_without_files_is_named_with_its_split(base, pattern):
+    with pytest.raises(InputError) as error:
+        files.match_splits(str(base), {"train": ["day-01.csv"], "eval": ["day-02.csv", pattern]})
+    assert str(error.value) == (
+        f"`data.splits.eval` should match files in {base}. Received: {pattern}, which matches none"
+    )
+
+
+def test_a_base_that_does_not_exist(tmp_path):
+    with pytest.raises(InputError) as error:
+        files.match_splits(str(tmp_path / "none"), {"train": ["*.csv"]})
+    assert str(error.value) == (
+        f"`data.splits.train` should match files in {tmp_path / 'none'}. Received: *.csv, which matches none"
+    )
+
+
+def test_a_base_on_an_unknown_file_system_is_told_as_input_error():
+    with pytest.raises(InputError, match="nosuchfs://bucket/logs"):
+        files.match_splits("nosuchfs://bucket/logs", {"train": ["*.csv"]})
+
+
+def test_a_file_in_two_splits(base):
+    with pytest.raises(InputError) as error:
+        files.match_splits(str(base), {"train": ["day-0*.csv"], "eval": ["day-1*.csv", "*3.csv"]})
+    assert str(error.value) == (
+        f"each file should belong to one pattern of one split. Received: {base}/day-03.csv, "
+        "matched in train and again in eval"
+    )
+
+
+def test_a_file_twice_in_a_split(base):
+    with pytest.raises(InputError, match=re.escape("day-01.csv, matched in train and again in train")):
+        files.match_splits(str(base), {"train": ["day-0*.csv", "day-01.csv"]})
+
+
+def fingerprint(base, train=("day-01.csv", "day-02.csv"), evaluation=("day-03.csv",)) -> str:
+    return files.fingerprint(files.match_splits(str(base), {"train": train, "eval": evaluation}))
+
+
+def test_the_fingerprint_is_stable(base):
+    first = fingerprint(base)
+    assert re.fullmatch(r"[0-9a-f]{64}", first)
+    assert fingerprint(base) == first
+    assert fingerprint(base, ("day-02.csv", "day-01.csv")) == first
+    assert fingerprint(base, ("day-0[12].csv",)) == first
+    swapped = files.match_splits(str(base), {"eval": ["day-03.csv"], "train": ["day-0[12].csv"]})
+    assert files.fingerprint(swapped) == first
+
+
+def test_the_fingerprint_changes_with_the_files(base):
+    seen = {fingerprint(base)}
+    seen.add(fingerprint(base, ("day-01.csv",)))  # one fewer
+    seen.add(fingerprint(base, ("day-01.csv", "day-02.csv", "day-10.csv")))  # one more
+    seen.add(fingerprint(base, ("day-01.csv", "day-10.csv")))  # another
+    seen.add(fingerprint(base, ("day-01.csv",), ("day-02.csv", "day-03.csv")))  # in the other split
+    assert len(seen) == 5
+
+
+def test_the_fingerprint_changes_when_a_file_is_rewritten(base):
+    path = base / "day-01.csv"
+    os.utime(path, (1_000_000, 1_000_000))
+    first = fingerprint(base)
+    os.utime(path, (1_000_000, 1_000_001))
+    touched = fingerprint(base)
+    path.write_text("a\n012\n")
+    os.utime(path, (1_000_000, 1_000_000))
+    longer = fingerprint(base)
+    assert len({first, touched, longer}) == 3

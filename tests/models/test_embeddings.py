@@ -1,0 +1,121 @@
+"""Lookups and pooling with a table that can be worked out by hand: row r is (r, 100 + r)."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.embeddings import FusedEmbedding
+from schema.fields import Field
+
+USER = Field(name="user_id", entity="user")
+TAB = Field(name="tab", entity="context")
+AGE = Field(name="age", entity="user", encoding="buckets", buckets=2)
+
+
+def _history(pooling: str, values: int = 3) -> Field:
+    return Field(name="history", entity="user", values=values, pooling=pooling)
+
+
+def _embedding(fields, rows, dim=2) -> FusedEmbedding:
+    embedding = FusedEmbedding(fields, rows, dim, stddev=0.01)
+    count = sum(rows[field.name] for field in fields)
+    embedding.table.assign(np.arange(count)[:, None] + np.arange(dim) * 100.0)
+    return embedding
+
+
+def _ids(rows) -> tf.Tensor:
+    return tf.constant(rows, tf.int64)
+
+
+def test_each_field_looks_up_in_its_own_rows():
+    embedding = _embedding([USER, TAB, AGE], {"user_id": 4, "tab": 3, "age": 3})
+    # First rows of the fields: 0, 4, 7.
+    vectors = embedding(_ids([[0, 0, 0], [3, 2, 1]]))
+    np.testing.assert_array_equal(vectors, [[0, 100, 4, 104, 7, 107], [3, 103, 6, 106, 8, 108]])
+
+
+def test_table_has_the_rows_of_all_fields_and_the_wanted_spread():
+    tf.keras.utils.set_random_seed(0)
+    embedding = FusedEmbedding([USER, TAB], {"user_id": 3000, "tab": 2000}, 4, stddev=0.05)
+    table = embedding.table.numpy()
+    assert table.shape == (5000, 4)
+    assert table.std() == pytest.approx(0.05, rel=0.03)
+    assert table.mean() == pytest.approx(0, abs=0.002)
+
+
+@pytest.mark.parametrize(
+    ("pooling", "two_values", "three_values"),
+    [
+        # Rows of history: 4, 5, 6, 7 for ids 0 to 3.
+        ("sum", [5 + 7, 105 + 107], [5 + 5 + 6, 105 + 105 + 106]),
+        ("mean", [6, 106], [16 / 3, 316 / 3]),
+        ("sqrtn", [12 / 2**0.5, 212 / 2**0.5], [16 / 3**0.5, 316 / 3**0.5]),
+    ],
+)
+def test_pooling_of_present_values_alone(pooling, two_values, three_values):
+    embedding = _embedding([USER, _history(pooling)], {"user_id": 4, "history": 4})
+    vectors = embedding(_ids([[1, 1, 3, 0], [1, 1, 1, 2], [2, 0, 0, 0], [2, 2, 0, 0]]))
+    expected = [[1, 101, *two_values], [1, 101, *three_values], [2, 102, 0, 0], [2, 102, 6, 106]]
+    np.testing.assert_allclose(vectors, expected, rtol=1e-6)
+
+
+def test_fields_of_several_values_come_after_those_of_one():
+    embedding = _embedding([_history("sum", 2), USER, TAB], {"history": 3, "user_id": 4, "tab": 2})
+    # First rows: history 0, user_id 3, tab 7.
+    vectors = embedding(_ids([[1, 2, 1, 1]]))
+    np.testing.assert_array_equal(vectors, [[4, 104, 8, 108, 1 + 2, 101 + 102]])
+
+
+def test_lengths_and_buckets_take_one_slot():
+    length = Field(name="history_length", feature="history", entity="user", encoding="length", values=20)
+    embedding = _embedding([length, AGE, USER], {"history_length": 21, "age": 3, "user_id": 2})
+    # First rows: 0, 21, 24. A length of 0 is a row of its own, not a value to be masked.
+    vectors = embedding(_ids([[20, 2, 1], [0, 0, 0]]))
+    np.testing.assert_array_equal(vectors, [[20, 120, 23, 123, 25, 125], [0, 100, 21, 121, 24, 124]])
+
+
+def test_fields_of_several_values_alone():
+    embedding = _embedding([_history("sum", 2)], {"history": 3})
+    np.testing.assert_array_equal(embedding(_ids([[1, 2], [0, 0]])), [[3, 203], [0, 0]])
+
+
+@pytest.mark.parametrize("batch", [0, 1])
+def test_small_batches(batch):
+    embedding = _embedding([USER, _history("mean")], {"user_id": 4, "history": 4})
+    vectors = embedding(_ids([[3, 2, 0, 0]] * batch or np.zeros((0, 4))))
+    np.testing.assert_array_equal(vectors, np.reshape([[3, 103, 6, 106]] * batch, (batch, 4)))
+
+
+def test_padding_gets_no_gradient():
+    embedding = _embedding([USER, _history("mean")], {"user_id": 2, "history": 4})
+    with tf.GradientTape() as tape:
+        vectors = embedding(_ids([[1, 1, 3, 0], [1, 0, 0, 0], [0, 2, 2, 1]]))
+        total = tf.reduce_sum(vectors)
+    gradient = tf.convert_to_tensor(tape.gradient(total, embedding.table)).numpy()
+    # user_id: row 0 once, row 1 twice. history: padding never; 1 as a half and a third, 2 as two thirds, 3 as a half.
+    expected = [1, 2, 0, 1 / 2 + 1 / 3, 2 / 3, 1 / 2]
+    np.testing.assert_allclose(gradient, np.array(expected)[:, None] * [1, 1], rtol=1e-6)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    ids=st.lists(st.tuples(*[st.integers(0, 5)] * 6), min_size=1, max_size=6),
+    poolings=st.tuples(*[st.sampled_from(["mean", "sum", "sqrtn"])] * 2),
+)
+def test_pooling_agrees_with_numpy(ids, poolings):
+    fields = [Field(name=f"f{i}", entity="user", values=3, pooling=pooling) for i, pooling in enumerate(poolings)]
+    fields.insert(1, USER)
+    embedding = FusedEmbedding(fields, {"f0": 6, "user_id": 6, "f1": 6}, 3, stddev=1.0)
+    table = embedding.table.numpy().astype(np.float64)
+    ids = np.array([[*row[:3], row[3], *row[3:]] for row in ids])
+    expected = []
+    for row in ids:
+        parts = [table[6 + row[3]]]
+        for pooling, first_row, values in zip(poolings, (0, 12), (row[:3], row[4:]), strict=True):
+            present = [value for value in values if value]
+            divisor = {"sum": 1, "mean": len(present), "sqrtn": len(present) ** 0.5}[pooling]
+            parts.append(sum((table[first_row + value] for value in present), np.zeros(3)) / max(divisor, 1))
+        expected.append(np.concatenate(parts))
+    np.testing.assert_allclose(embedding(_ids(ids)), expected, rtol=1e-5, atol=1e-6)

@@ -1,0 +1,104 @@
+"""Reading packed examples from gzipped TFRecord files."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models import inputs
+
+SPEC = {
+    "ids": tf.io.FixedLenFeature([2], tf.int64),
+    "dense": tf.io.FixedLenFeature([1], tf.float32),
+    "click": tf.io.FixedLenFeature([], tf.int64),
+    "conversion": tf.io.FixedLenFeature([], tf.int64),
+}
+NUM_EXAMPLES = 23
+
+
+def _example(number: int) -> bytes:
+    """Clicked if divisible by 3, converted if by 6."""
+    features = {
+        "ids": tf.train.Feature(int64_list=tf.train.Int64List(value=[number, -number])),
+        "dense": tf.train.Feature(float_list=tf.train.FloatList(value=[number / 2])),
+        "click": tf.train.Feature(int64_list=tf.train.Int64List(value=[number % 3 == 0])),
+        "conversion": tf.train.Feature(int64_list=tf.train.Int64List(value=[number % 6 == 0])),
+    }
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+
+@pytest.fixture(scope="module")
+def patterns(tmp_path_factory) -> list[str]:
+    """Two patterns, three files; the examples are numbered in the order of the files' names."""
+    directory = tmp_path_factory.mktemp("packed")
+    for name, numbers in {
+        "b-0.gz": range(9, 20),
+        "a-1.gz": range(5, 9),
+        "a-0.gz": range(5),
+        "c.gz": range(20, 23),
+    }.items():
+        with tf.io.TFRecordWriter(str(directory / name), "GZIP") as writer:
+            for number in numbers:
+                writer.write(_example(number))
+    return [str(directory / "c*"), str(directory / "b*"), str(directory / "a-*")]
+
+
+def _numbers(dataset: tf.data.Dataset) -> list[int]:
+    return [number for batch in dataset for number in batch["ids"][:, 0].numpy().tolist()]
+
+
+def test_values_and_batches_in_the_order_of_the_files(patterns):
+    batches = list(inputs.read_packed(patterns, SPEC, batch_size=10))
+    assert [len(batch["click"]) for batch in batches] == [10, 10, 3]
+    together = {name: np.concatenate([batch[name] for batch in batches]) for name in SPEC}
+    numbers = np.arange(NUM_EXAMPLES)
+    np.testing.assert_array_equal(together["ids"], np.stack([numbers, -numbers], axis=1))
+    np.testing.assert_array_equal(together["dense"], numbers[:, None] / 2)
+    np.testing.assert_array_equal(together["click"], numbers % 3 == 0)
+    np.testing.assert_array_equal(together["conversion"], numbers % 6 == 0)
+    assert {name: values.dtype for name, values in together.items()} == {
+        "ids": np.int64,
+        "dense": np.float32,
+        "click": np.int64,
+        "conversion": np.int64,
+    }
+
+
+@pytest.mark.parametrize("shuffle_buffer", [4, 1000])
+@pytest.mark.parametrize("seed", [0, 7])
+def test_every_epoch_has_each_example_once_in_another_order(patterns, shuffle_buffer, seed):
+    dataset = inputs.read_packed(patterns, SPEC, 5, shuffle_buffer, seed)
+    epochs = [_numbers(dataset) for _ in range(3)]
+    for epoch in epochs:
+        assert sorted(epoch) == list(range(NUM_EXAMPLES))
+    assert len({tuple(epoch) for epoch in [*epochs, range(NUM_EXAMPLES)]}) == 4
+
+
+def test_a_small_buffer_draws_from_the_next_examples_only(patterns):
+    numbers = _numbers(inputs.read_packed(patterns, SPEC, 5, shuffle_buffer=4, seed=1))
+    assert all(number <= place + 3 for place, number in enumerate(numbers))
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_same_seed_same_order(patterns, seed):
+    first = inputs.read_packed(patterns, SPEC, 5, 1000, seed)
+    again = inputs.read_packed(patterns, SPEC, 8, 1000, seed)
+    for _ in range(2):
+        assert _numbers(first) == _numbers(again)
+
+
+def test_other_seeds_other_orders(patterns):
+    orders = {tuple(_numbers(inputs.read_packed(patterns, SPEC, 5, 1000, seed))) for seed in range(5)}
+    assert len(orders) == 5
+
+
+def test_count(patterns):
+    # Of 0 to 22: multiples of 3 are 0, 3, ..., 21; multiples of 6 are 0, 6, 12, 18.
+    assert inputs.count(patterns, SPEC) == inputs.Counts(examples=23, clicks=8, conversions=4)
+    # b: 9 to 19.
+    assert inputs.count(patterns[1:2], SPEC) == inputs.Counts(examples=11, clicks=4, conversions=2)
+
+
+def test_count_of_an_empty_file(tmp_path):
+    with tf.io.TFRecordWriter(str(tmp_path / "none.gz"), "GZIP"):
+        pass
+    assert inputs.count([str(tmp_path / "*.gz")], SPEC) == inputs.Counts(0, 0, 0)
