@@ -81,5 +81,7 @@ def _standardised_log(values: tf.SparseTensor) -> tf.Tensor:
 def _to_slots(values: tf.SparseTensor, slots: int) -> tf.Tensor:
     """The first `slots` values of each row, [B, slots], with 0 where there are fewer."""
     rows = values.dense_shape[0]
-    first = tf.sparse.reset_shape(tf.sparse.slice(values, [0, 0], [rows, slots]), [rows, slots])
-    return tf.ensure_shape(tf.sparse.to_dense(first), [None, slots])
+    first = tf.sparse.slice(values, [0, 0], [rows, slots])
+    # Not tf.sparse.reset_shape: its checks, for every field, would be half of the graph.
+    padded = tf.SparseTensor(first.indices, first.values, [rows, slots])
+    return tf.ensure_shape(tf.sparse.to_dense(padded), [None, slots])

@@ -14,9 +14,6 @@ METRICS = {
     contract.PCTCVR: ("ctcvr_auc_all", "pctcvr_pcoc_all"),
 }
 
-# TFMA bins predictions: with its default of 200 thresholds the AUC of rare conversions is off in the second decimal.
-_THRESHOLDS = 100_000
-
 
 def eval_config(config: EvaluationConfig) -> tfma.EvalConfig:
     """One AUC and one PCOC per output, each in the space that it is right in, overall and by slice.
@@ -25,7 +22,6 @@ def eval_config(config: EvaluationConfig) -> tfma.EvalConfig:
     impressions, by giving the others weight 0. A conversion in an example always follows a click (the ingestion's
     funnel rule), so `conversion` is the label of pCTCVR too. Thresholds hold for the whole split, not for its slices.
     """
-    low, high = config.pcoc_bounds
     return tfma.EvalConfig(
         model_specs=[
             tfma.ModelSpec(
@@ -44,23 +40,21 @@ def eval_config(config: EvaluationConfig) -> tfma.EvalConfig:
             *(tfma.SlicingSpec(feature_keys=[feature]) for feature in config.slices),
         ],
         metrics_specs=[
-            _metrics(contract.PCTR, _at_least(config.min_ctr_auc_all), _between(low, high)),
-            _metrics(contract.PCVR, _at_least(config.min_cvr_auc_clicked), _between(low, high)),
-            _metrics(
-                contract.PCTCVR, _at_least(config.min_ctcvr_auc_all, config.max_ctcvr_auc_drop), _between(low, high)
-            ),
+            _metrics(contract.PCTR, config, _at_least(config.min_ctr_auc_all)),
+            _metrics(contract.PCVR, config, _at_least(config.min_cvr_auc_clicked)),
+            _metrics(contract.PCTCVR, config, _at_least(config.min_ctcvr_auc_all, config.max_ctcvr_auc_drop)),
         ],
     )
 
 
-def _metrics(output: str, auc: tfma.MetricThreshold, pcoc: tfma.MetricThreshold) -> tfma.MetricsSpec:
+def _metrics(output: str, config: EvaluationConfig, auc: tfma.MetricThreshold) -> tfma.MetricsSpec:
     auc_name, pcoc_name = METRICS[output]
     clicked_only = output == contract.PCVR
     return tfma.MetricsSpec(
         output_names=[output],
         metrics=[
-            _metric("AUC", {"name": auc_name, "num_thresholds": _THRESHOLDS}, auc),
-            _metric("Calibration", {"name": pcoc_name}, pcoc),
+            _metric("AUC", {"name": auc_name, "num_thresholds": config.auc_thresholds}, auc),
+            _metric("Calibration", {"name": pcoc_name}, _between(*config.pcoc_bounds)),
         ],
         example_weights=tfma.ExampleWeightOptions(weighted=clicked_only, unweighted=not clicked_only),
     )
