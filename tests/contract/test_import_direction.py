@@ -3,11 +3,13 @@
 import ast
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+# Where the packages under test are: the checkout, or the installed wheel.
+ROOT = Path(find_spec("schema").origin).parents[1]
 PACKAGES = ("schema", "components", "models", "pipeline")
 
 # What a package may import of the others; itself always.
