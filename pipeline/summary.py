@@ -96,14 +96,14 @@ def _overall(result: tfma.EvalResult) -> dict[str, float]:
 
 def _unmet(uri: str) -> list[str]:
     return [
-        f"{failure.metric_key.name} should be {_told(failure)}"
+        f"{failure.metric_key.name} should be {threshold_told(failure)}"
         for validation in tfma.load_validation_result(uri).metric_validations_per_slice
         for failure in validation.failures
     ]
 
 
-def _told(failure: validation_result_pb2.ValidationFailure) -> str:
-    """The threshold that was not met, and the value that came."""
+def threshold_told(failure: validation_result_pb2.ValidationFailure) -> str:
+    """The threshold that a metric did not meet, and the value that came."""
     value = failure.metric_value.double_value.value
     if failure.metric_threshold.HasField("change_threshold"):
         most = -failure.metric_threshold.change_threshold.absolute.value

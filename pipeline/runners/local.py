@@ -38,6 +38,11 @@ def run(config: Config, root: Root, console: Console, log: Path) -> summary.Summ
             raise _explained(error, display.running, log) from error
     outputs = lineage.latest_run_outputs(metadata.sqlite_metadata_connection_config(str(root.metadata)))
     result = summary.summarise(outputs)
+    if result.pushed_to and not Path(result.pushed_to).exists():
+        raise ComponentFailed(
+            f"the cache answers that this model was pushed to {result.pushed_to}, which is no longer there; "
+            f"run with another --root"
+        )
     summary.show(console, result, display.seconds, display.cached)
     return result
 

@@ -247,6 +247,16 @@ def test_conversion_without_click_under_error(pushed, small_log):
     assert f"train-1.parquet, row {first} should not have a conversion (`is_like`) without a click" in result.stderr
 
 
+def test_a_pushed_model_that_is_gone_is_not_called_pushed(pushed, tmp_path):
+    root, config, _ = pushed
+    (version,) = pushed_versions(root)
+    shutil.move(root / "serving" / version, tmp_path)
+    result = esmm("run", "--config", config, "--root", root)
+    shutil.move(tmp_path / version, root / "serving")
+    assert result.exit_code == 1
+    assert f"was pushed to {root}/serving/{version}, which is no longer there" in result.stderr
+
+
 def test_one_run_at_a_time_in_a_root(pushed):
     import fcntl
 
