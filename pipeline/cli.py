@@ -47,6 +47,12 @@ def run(
     with _errors_told():
         tree = _load_checked(config, overrides)
         places = Root((root or Path("runs") / tree.name).resolve())
+        try:
+            places.logs.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"--root should be a folder to write to. Received: {places.path}: {error.strerror}"
+            ) from None
         log = places.logs / f"{datetime.now():%Y%m%d-%H%M%S}.log"
         with screen.noise_to(log) as console:
             console.print(f"[bold]{tree.name}[/bold]  root {places.path}\nlog  {log}", soft_wrap=True)
@@ -66,8 +72,9 @@ def predict(
     with _errors_told(), screen.noise_to(Path(os.devnull)) as console:
         from pipeline.predict import predict_file
 
+        answers = predict_file(str(model), str(input_file))
         console.print(",".join(contract.OUTPUTS))
-        for outputs in predict_file(str(model), str(input_file)):
+        for outputs in answers:
             for row in zip(*(outputs[name] for name in contract.OUTPUTS), strict=True):
                 console.print(",".join(f"{value:.6g}" for value in row))
 

@@ -17,7 +17,7 @@ _SUFFIXES: Mapping[str, Literal["parquet", "csv"]] = {".parquet": "parquet", ".c
 
 
 def predict_file(model_directory: str, input_file: str) -> Iterator[dict[str, np.ndarray]]:
-    """Yields the outputs for the rows of a Parquet or CSV file, a batch at a time, in the order of the rows.
+    """Gives the outputs for the rows of a Parquet or CSV file, a batch at a time, in the order of the rows.
 
     Args:
         model_directory: A SavedModel, or a folder of versions of which the latest is taken.
@@ -27,7 +27,8 @@ def predict_file(model_directory: str, input_file: str) -> Iterator[dict[str, np
         `pctr`, `pcvr`, `pctcvr`, float32 [B].
 
     Raises:
-        InputError: No model there, or the file is not readable, or it lacks a column.
+        InputError: No model there, or the file is not readable, or it lacks a column; while iterating, if the file
+            breaks off.
     """
     model_path = _latest_version(Path(model_directory))
     log = LogFormat(format=_format(input_file))
@@ -35,9 +36,11 @@ def predict_file(model_directory: str, input_file: str) -> Iterator[dict[str, np
     columns = readers.columns_to_read(schema, contract.SERVING, log)
     readers.check_file(input_file, log, columns)
     signature = _signature(model_path)
-    for batch in readers.read_batches(input_file, log, columns):
-        outputs = signature(tf.constant(encode.encode_examples(batch)))
-        yield {name: outputs[name].numpy() for name in contract.OUTPUTS}
+    answers = (
+        signature(tf.constant(encode.encode_examples(batch)))
+        for batch in readers.read_batches(input_file, log, columns)
+    )
+    return ({name: answer[name].numpy() for name in contract.OUTPUTS} for answer in answers)
 
 
 def first_example(model_directory: str, examples_uri: str) -> Mapping[str, float]:

@@ -26,7 +26,6 @@ def noise_to(log: Path) -> Iterator[Console]:
 
     Warnings of this project and errors of any library also go to the screen.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()
     with contextlib.ExitStack() as stack:

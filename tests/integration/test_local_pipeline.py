@@ -137,6 +137,23 @@ def test_csv_of_the_same_rows_is_answered_alike(pushed, small_log, tmp_path):
         np.testing.assert_array_equal(values, full[name][:50])
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("rows.parquet", lambda rows: rows.drop_columns("tab"), "rows.parquet should have a column `tab`; it has none"),
+        ("rows.parq", lambda rows: rows, "--input should end in .parquet or .csv (or .csv.gz). Received: "),
+    ],
+)
+def test_predict_tells_what_is_wrong_with_its_input_and_answers_nothing(
+    name, change, message, pushed, small_log, tmp_path
+):
+    pq.write_table(change(pq.read_table(small_log / "eval.parquet")), tmp_path / name)
+    result = esmm("predict", "--model", pushed[0] / "serving", "--input", tmp_path / name)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stdout == ""
+
+
 def test_unchanged_rerun_is_cached_and_pushes_nothing(pushed):
     root, config, _ = pushed
     before = pushed_versions(root)

@@ -46,6 +46,13 @@ def test_wrong_configuration_is_one_line_and_exit_2(override, message, tmp_path)
     assert not (tmp_path / "root").exists()
 
 
+def test_root_that_is_no_folder(tmp_path):
+    (tmp_path / "file").write_text("")
+    result = CliRunner().invoke(app, ["run", "--config", "kuairand", "--root", str(tmp_path / "file" / "root")])
+    assert result.exit_code == 2
+    assert f"--root should be a folder to write to. Received: {tmp_path}/file/root: Not a directory" in result.stderr
+
+
 def test_wrong_key_is_told_without_importing_tensorflow():
     script = (
         "import sys; from pipeline.cli import app\n"

@@ -14,7 +14,7 @@ def noisy(tmp_path, capfd):
     """Runs a function under `noise_to`; gives what the screen showed and what the log holds."""
 
     def run(make_noise):
-        log = tmp_path / "logs" / "run.log"
+        log = tmp_path / "run.log"
         with screen.noise_to(log) as console:
             make_noise(console)
         shown = capfd.readouterr()
