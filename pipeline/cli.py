@@ -72,11 +72,12 @@ def predict(
     with _errors_told(), screen.noise_to(Path(os.devnull)) as console:
         from pipeline.predict import predict_file
 
-        answers = predict_file(str(model), str(input_file))
-        console.print(",".join(contract.OUTPUTS))
-        for outputs in answers:
-            for row in zip(*(outputs[name] for name in contract.OUTPUTS), strict=True):
-                console.print(",".join(f"{value:.6g}" for value in row))
+        # Closed by hand, so that `| head` does not leave the file to be closed while the interpreter ends.
+        with contextlib.closing(predict_file(str(model), str(input_file))) as answers:
+            console.print(",".join(contract.OUTPUTS))
+            for outputs in answers:
+                for row in zip(*(outputs[name] for name in contract.OUTPUTS), strict=True):
+                    console.print(",".join(f"{value:.6g}" for value in row))
 
 
 @config_app.command()

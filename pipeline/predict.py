@@ -1,11 +1,12 @@
 """Asking an exported model."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pyarrow as pa
 import tensorflow as tf
 
 from components.impression_example_gen import encode, readers
@@ -16,7 +17,7 @@ from schema.errors import InputError
 _SUFFIXES: Mapping[str, Literal["parquet", "csv"]] = {".parquet": "parquet", ".csv": "csv"}
 
 
-def predict_file(model_directory: str, input_file: str) -> Iterator[dict[str, np.ndarray]]:
+def predict_file(model_directory: str, input_file: str) -> Generator[dict[str, np.ndarray]]:
     """Gives the outputs for the rows of a Parquet or CSV file, a batch at a time, in the order of the rows.
 
     Args:
@@ -35,12 +36,15 @@ def predict_file(model_directory: str, input_file: str) -> Iterator[dict[str, np
     schema = load.read_schema(model_path / contract.MODEL_SCHEMA_PATH)
     columns = readers.columns_to_read(schema, contract.SERVING, log)
     readers.check_file(input_file, log, columns)
-    signature = _signature(model_path)
-    answers = (
-        signature(tf.constant(encode.encode_examples(batch)))
-        for batch in readers.read_batches(input_file, log, columns)
-    )
-    return ({name: answer[name].numpy() for name in contract.OUTPUTS} for answer in answers)
+    return _answers(_signature(model_path), readers.read_batches(input_file, log, columns))
+
+
+def _answers(
+    signature: Callable[[tf.Tensor], Mapping[str, tf.Tensor]], batches: Iterator[pa.RecordBatch]
+) -> Generator[dict[str, np.ndarray]]:
+    for batch in batches:
+        outputs = signature(tf.constant(encode.encode_examples(batch)))
+        yield {name: outputs[name].numpy() for name in contract.OUTPUTS}
 
 
 def first_example(model_directory: str, examples_uri: str) -> Mapping[str, float]:

@@ -1,6 +1,9 @@
 """The real pipeline, on the real LocalDagRunner, from a few thousand real impressions to a served answer."""
 
+import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +138,13 @@ def test_csv_of_the_same_rows_is_answered_alike(pushed, small_log, tmp_path):
     full = predictions(root, small_log / "eval.parquet")
     for name, values in predictions(root, tmp_path / "rows.csv").items():
         np.testing.assert_array_equal(values, full[name][:50])
+
+
+def test_predict_may_be_cut_short_by_its_reader(pushed, small_log):
+    predict = [sys.executable, "-m", "pipeline", "predict", "--model", pushed[0] / "serving"]
+    command = f"{shlex.join(map(str, predict))} --input {small_log}/eval.parquet | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("pctr,pcvr,pctcvr\n", "")
 
 
 @pytest.mark.parametrize(
