@@ -54,8 +54,6 @@ class EvaluationConfig(_Tree):
         min_cvr_auc_clicked: Least AUC of pCVR over clicked impressions.
         min_ctcvr_auc_all: Least AUC of pCTCVR over all impressions.
         max_ctcvr_auc_drop: Most that `ctcvr_auc_all` may lie below that of the last blessed model.
-        auc_thresholds: Number of bins that the AUCs are computed from. Predictions of rare conversions crowd in the
-            lowest bins: with few bins the AUC is too low, with many the Evaluator takes longer.
         pcoc_bounds: Lowest and highest PCOC (mean prediction over mean label) of pCTR and of pCTCVR.
     """
 
@@ -64,7 +62,6 @@ class EvaluationConfig(_Tree):
     min_cvr_auc_clicked: _Auc = 0.5
     min_ctcvr_auc_all: _Auc = 0.5
     max_ctcvr_auc_drop: Annotated[float, Limits(ge=0)] = 0.01
-    auc_thresholds: Annotated[int, Limits(ge=200)] = 100_000
     pcoc_bounds: tuple[float, float] = (0.5, 2.0)
 
 

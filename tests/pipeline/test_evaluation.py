@@ -14,7 +14,6 @@ CONFIG = EvaluationConfig(
     min_ctcvr_auc_all=0.8,
     max_ctcvr_auc_drop=0.02,
     pcoc_bounds=(0.9, 1.1),
-    auc_thresholds=500,
 )
 
 
@@ -33,7 +32,7 @@ def test_each_output_is_judged_by_its_label_in_its_space():
         strict=True,
     ):
         assert list(spec.output_names) == [output]
-        assert json.loads(metric(spec, "AUC").config) == {"name": name, "num_thresholds": 500}
+        assert json.loads(metric(spec, "AUC").config) == {"name": name, "num_thresholds": 10_000}
         assert (spec.example_weights.weighted, spec.example_weights.unweighted) == (clicked, not clicked)
 
 
