@@ -58,15 +58,19 @@ def _metrics(output: str, config: EvaluationConfig, auc: tfma.MetricThreshold) -
         output_names=[output],
         metrics=[
             _metric("AUC", {"name": auc_name, "num_thresholds": _THRESHOLDS}, auc),
-            _metric("Calibration", {"name": pcoc_name}, _between(*config.pcoc_bounds)),
+            _metric("Pcoc", {"name": pcoc_name}, _between(*config.pcoc_bounds), module="models.metrics"),
         ],
         example_weights=tfma.ExampleWeightOptions(weighted=clicked_only, unweighted=not clicked_only),
     )
 
 
-def _metric(class_name: str, settings: dict[str, object], threshold: tfma.MetricThreshold) -> tfma.MetricConfig:
+def _metric(
+    class_name: str, settings: dict[str, object], threshold: tfma.MetricThreshold, module: str = ""
+) -> tfma.MetricConfig:
     overall = tfma.PerSliceMetricThreshold(slicing_specs=[tfma.SlicingSpec()], threshold=threshold)
-    return tfma.MetricConfig(class_name=class_name, config=json.dumps(settings), per_slice_thresholds=[overall])
+    return tfma.MetricConfig(
+        class_name=class_name, module=module, config=json.dumps(settings), per_slice_thresholds=[overall]
+    )
 
 
 def _at_least(value: float, most_drop: float | None = None) -> tfma.MetricThreshold:

@@ -46,7 +46,7 @@ def test_thresholds_hold_for_the_whole_split_alone():
             assert list(overall.slicing_specs) == [config_pb2.SlicingSpec()]
         (auc,) = metric(spec, "AUC").per_slice_thresholds
         lowest.append(auc.threshold.value_threshold.lower_bound.value)
-        (pcoc,) = metric(spec, "Calibration").per_slice_thresholds
+        (pcoc,) = metric(spec, "Pcoc").per_slice_thresholds
         bounds = pcoc.threshold.value_threshold
         assert (bounds.lower_bound.value, bounds.upper_bound.value) == (0.9, 1.1)
     assert lowest == [0.6, 0.7, 0.8]
