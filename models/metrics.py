@@ -13,7 +13,11 @@ class Pcoc(tfma.metrics.Metric):
     spends most of its time on handing every example to every such count, so one less is a third of it.
     """
 
-    def __init__(self, name: str = "pcoc"):
+    def __init__(self, name: str = "pcoc", fingerprint: str = ""):
+        """Args:
+        name: Of the metric.
+        fingerprint: Of this code. Stands in the Evaluator's configuration so that its cache misses when it changes.
+        """
         super().__init__(metric_util.merge_per_key_computations(_computations), name=name)
 
 

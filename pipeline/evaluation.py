@@ -5,6 +5,7 @@ import json
 from tensorflow_model_analysis.proto import config_pb2 as tfma
 
 from pipeline.config import EvaluationConfig
+from pipeline.fingerprint import code_fingerprint
 from schema import contract
 
 # Names of the metrics, by output: the AUC, then the PCOC (mean prediction over mean label). Each names its space.
@@ -58,7 +59,12 @@ def _metrics(output: str, config: EvaluationConfig, auc: tfma.MetricThreshold) -
         output_names=[output],
         metrics=[
             _metric("AUC", {"name": auc_name, "num_thresholds": _THRESHOLDS}, auc),
-            _metric("Pcoc", {"name": pcoc_name}, _between(*config.pcoc_bounds), module="models.metrics"),
+            _metric(
+                "Pcoc",
+                {"name": pcoc_name, "fingerprint": code_fingerprint("models.metrics")},
+                _between(*config.pcoc_bounds),
+                module="models.metrics",
+            ),
         ],
         example_weights=tfma.ExampleWeightOptions(weighted=clicked_only, unweighted=not clicked_only),
     )
