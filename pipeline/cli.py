@@ -19,7 +19,6 @@ from pipeline.root import Root
 from schema import check, contract, load
 from schema.errors import InputError
 
-EXIT_PUSHED = 0
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_NOT_BLESSED = 3

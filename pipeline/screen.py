@@ -99,7 +99,7 @@ class RunDisplay(logging.Handler):
         self._rows = Progress(
             SpinnerColumn(finished_text=Text("✓", style="green")),
             TextColumn("{task.description}", style="bold"),
-            BarColumn(bar_width=24, table_column=None),
+            BarColumn(bar_width=24),
             _Seconds(),
             TextColumn("{task.fields[note]}"),
             console=console,

@@ -18,8 +18,6 @@ from pipeline.evaluation import METRICS
 from pipeline.lineage import RunArtifact
 from schema import contract
 
-METRIC_NAMES = tuple(name for names in METRICS.values() for name in names)
-
 
 @dataclass(frozen=True)
 class Summary:
@@ -164,6 +162,6 @@ def _metric_table(metrics: Mapping[str, float], baseline: Mapping[str, float]) -
     table.add_column("value", justify="right")
     if baseline:
         table.add_column("last blessed", justify="right")
-    for name in METRIC_NAMES:
-        table.add_row(name, f"{metrics[name]:.4f}", *([f"{baseline[name]:.4f}"] if baseline else []))
+    for name, value in metrics.items():
+        table.add_row(name, f"{value:.4f}", *([f"{baseline[name]:.4f}"] if baseline else []))
     return table
