@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from pipeline import screen
 from pipeline.config import Config, load_config, to_yaml
 from pipeline.failures import ComponentFailed
 from pipeline.root import Root
+from pipeline.schema_base import read_base
+from pipeline.simulator.sizes import DEFAULT_CTR, DEFAULT_CVR
+from pipeline.versions import latest_version
 from schema import check, contract, load
 from schema.errors import InputError
 
@@ -31,6 +35,8 @@ app = typer.Typer(
 )
 config_app = typer.Typer(no_args_is_help=True, help="Look at a configuration.")
 app.add_typer(config_app, name="config")
+schema_app = typer.Typer(no_args_is_help=True, help="Look at a schema.")
+app.add_typer(schema_app, name="schema")
 
 ConfigOption = Annotated[str, typer.Option("--config", help="Name of a preset, or a YAML file.")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="Override a key, as in train.epochs=2. Repeatable.")]
@@ -79,11 +85,68 @@ def predict(
                     console.print(",".join(f"{value:.6g}" for value in row))
 
 
+@app.command()
+def simulate(
+    config: ConfigOption,
+    file_format: Annotated[str, typer.Option("--format", help="parquet, csv, jsonl, tfrecord, ali_ccp or events.")],
+    impressions: Annotated[int, typer.Option(help="How many, in both splits together.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    overrides: SetOption = None,
+    ctr: Annotated[float, typer.Option(help="Share of impressions that are clicked.")] = DEFAULT_CTR,
+    cvr: Annotated[float, typer.Option(help="Share of clicks that convert.")] = DEFAULT_CVR,
+    seed: Annotated[int, typer.Option(help="Other seeds give other values.")] = 1,
+) -> None:
+    """Write an impression log with made-up values that fit the schema, and print the files' names."""
+    with _errors_told(), screen.noise_to(Path(os.devnull)) as console:
+        tree = _load_checked(config, overrides)
+        from pipeline.simulator.simulate import simulate as write_log
+
+        schema = load.read_schema(load.schema_path(tree.schema_file))
+        for path in write_log(tree, schema, file_format, out, impressions=impressions, ctr=ctr, cvr=cvr, seed=seed):
+            console.print(str(path), soft_wrap=True)
+
+
 @config_app.command()
 def show(config: ConfigOption, overrides: SetOption = None) -> None:
     """Print the whole configuration, defaults included."""
     with _errors_told():
         typer.echo(to_yaml(_load_checked(config, overrides)), nl=False)
+
+
+@schema_app.command("check")
+def check_curated_schema(
+    config: ConfigOption,
+    overrides: SetOption = None,
+    base: Annotated[
+        str | None, typer.Option(help="Schema to be compatible with: a .pbtxt file, or a git revision of the same one.")
+    ] = None,
+    data: Annotated[
+        list[str] | None, typer.Option(metavar="[ROLE=]GLOB", help="Files of a log that should fit it. Repeatable.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="A SavedModel, or the folder of pushed versions, whose clients should stay.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")] = False,
+) -> None:
+    """Check the configuration's schema. Exit code 0: all is well, 2: bad input, or a check was not passed."""
+    with _errors_told(), screen.noise_to(Path(os.devnull)) as console:
+        tree = load_config(config, overrides or [])
+        path = load.schema_path(tree.schema_file)
+        curated = load.read_schema(path)
+        base_schema = read_base(base, path) if base is not None else None
+        model_path = latest_version(model) if model is not None else None
+
+        console.quiet = True  # what a library logs is no finding
+        from pipeline import data_check, schema_check
+
+        log = data_check.by_role(data, tree.data.log) if data else None
+        checks = schema_check.run_checks(tree, curated, base_schema, log, model_path)
+        console.quiet = False
+        lines = [schema_check.to_json(checks)] if as_json else schema_check.to_lines(checks)
+        for line in lines:
+            console.print(Text(line), soft_wrap=True)
+    if not all(one.ok for one in checks):
+        raise typer.Exit(EXIT_BAD_INPUT)
 
 
 def _load_checked(config: str, overrides: list[str] | None) -> Config:
@@ -92,6 +155,7 @@ def _load_checked(config: str, overrides: list[str] | None) -> Config:
     check.check_schema(schema, tree.data.log.labels.model_dump())
     check.check_fields(schema, tree.fields)
     check.check_slices(schema, tree.evaluation.slices)
+    check.check_allowed(schema, tree.guard.allow)
     return tree
 
 

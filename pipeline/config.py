@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 from pydantic import Field as Limits
 
-from components.impression_example_gen.log_format import LogFormat
+from components.data_guard.settings import GuardSettings
+from components.impression_example_gen.log_format import IMPRESSIONS, FlatFormat, LogFormat
 from models.settings import ModelSettings, TrainSettings
 from schema.check import nearest
 from schema.errors import InputError
@@ -20,15 +21,38 @@ _Auc = Annotated[float, Limits(ge=0, le=1)]
 _Patterns = Annotated[tuple[str, ...], Limits(min_length=1)]
 
 
+def _by_role(files: Any) -> Any:
+    return {IMPRESSIONS: files} if isinstance(files, list | tuple) else files
+
+
+_FilesByRole = Annotated[dict[str, _Patterns], BeforeValidator(_by_role)]
+
+
 class _Tree(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Splits(_Tree):
-    """File patterns, relative to `data.base`, of the two splits. Split by time: eval days lie after train days."""
+    """File patterns, relative to `data.base`, of the two splits. Split by time: eval days lie after train days.
 
-    train: _Patterns
-    eval: _Patterns
+    A list for a flat log; by role (`skeleton` and `common_features`; `impressions`, `clicks` and `conversions`) for
+    `ali_ccp` and `events`. Kept by role.
+    """
+
+    train: _FilesByRole
+    eval: _FilesByRole
+
+
+class ServingSample(_Tree):
+    """Logged requests to the served model, to compare the log with; they need no labels.
+
+    Attributes:
+        files: Patterns, relative to `data.base`.
+        format: Of these files.
+    """
+
+    files: _Patterns
+    format: FlatFormat
 
 
 class DataConfig(_Tree):
@@ -38,11 +62,26 @@ class DataConfig(_Tree):
         base: Directory of the log's files, or a URI that Beam can read.
         splits: Which of them are for training and which for evaluation.
         log: Format and labels.
+        serving_sample: What clients send; becomes the split `serving`, which only the data's guard looks at.
     """
 
     base: str
     splits: Splits
     log: LogFormat = LogFormat()
+    serving_sample: ServingSample | None = None
+
+    @model_validator(mode="after")
+    def _has_files_of_each_role(self) -> Self:
+        for split, files in (("train", self.splits.train), ("eval", self.splits.eval)):
+            if set(files) != set(self.log.roles):
+                expected = ", ".join(self.log.roles)
+                raise ValueError(
+                    f"splits.{split} should have files by role, {expected}, for format {self.log.format}; "
+                    f"it has {', '.join(files)}"
+                    if len(self.log.roles) > 1
+                    else f"splits.{split} should be a list of files for format {self.log.format}"
+                )
+        return self
 
 
 class EvaluationConfig(_Tree):
@@ -73,6 +112,7 @@ class Config(_Tree):
         schema_file: A schema of the package by name, or the path of a .pbtxt file. In YAML: `schema`.
         data: The log.
         fields: The model's inputs, by name.
+        guard: When a field stops the run before training.
         model: Shape of the network.
         train: How it is trained.
         evaluation: When it is blessed.
@@ -82,6 +122,7 @@ class Config(_Tree):
     schema_file: Annotated[str, Limits(alias="schema")]
     data: DataConfig
     fields: Annotated[tuple[Field, ...], Limits(min_length=1)]
+    guard: GuardSettings = GuardSettings()
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
     evaluation: EvaluationConfig = EvaluationConfig()
@@ -160,6 +201,8 @@ def _explain(error: ValidationError, tree: Mapping[str, Any]) -> str:
         return f"unknown key `{path}`{nearest(str(location[-1]), _known_keys(location))}"
     if first["type"] == "missing":
         return f"`{path}` should be given; it is missing"
+    if first["type"] == "value_error":  # of ours: it says itself what came
+        return f"`{path}`: {first['ctx']['error']}"
     return f"`{path}`: {first['msg']}. Received: {first['input']!r}"
 
 
@@ -169,5 +212,6 @@ def _known_keys(location: Sequence[Any]) -> list[str]:
     for part in location[:-1]:
         if model is Config and part == "fields":
             return list(Field.model_fields)
-        model = model.model_fields[part].annotation
+        annotation = model.model_fields[part].annotation
+        model = next((option for option in get_args(annotation) if hasattr(option, "model_fields")), annotation)
     return [field.alias or name for name, field in model.model_fields.items()]

@@ -9,8 +9,12 @@ from tfx import v1 as tfx
 from tfx.dsl.components.common import resolver
 
 from components.baseline_resolver.strategy import EarlierBlessedModelStrategy
+from components.data_guard.component import DataGuard
+from components.data_guard.strategy import EarlierAcceptedStrategy
 from components.impression_example_gen import files
 from components.impression_example_gen.component import ImpressionExampleGen
+from components.impression_example_gen.log_format import IMPRESSIONS
+from components.impression_example_gen.spec import SERVING_SPLIT
 from models import preprocessing
 from models import trainer as trainer_module
 from pipeline import beam, evaluation
@@ -30,7 +34,10 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
     Raises:
         InputError: A file pattern matches nothing.
     """
+    sample = config.data.serving_sample
     splits = {"train": config.data.splits.train, "eval": config.data.splits.eval}
+    if sample:
+        splits[SERVING_SPLIT] = {IMPRESSIONS: sample.files}
     fields = schema_fields.to_json(config.fields)
 
     curated = load.read_schema(load.schema_path(config.schema_file))
@@ -41,6 +48,8 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
         input_base=config.data.base,
         splits=splits,
         log=config.data.log,
+        serving_format=sample.format if sample else "jsonl",
+        dead_letters=str(root.dead_letters),
         fingerprint=code_fingerprint("components.impression_example_gen.executor")
         + files.fingerprint(files.match_splits(config.data.base, splits)),
     )
@@ -48,7 +57,26 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
     statistics = tfx.components.StatisticsGen(examples=examples.outputs["examples"], schema=schema.outputs["schema"])
 
     anomalies = tfx.components.ExampleValidator(
-        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
+        statistics=statistics.outputs["statistics"],
+        schema=schema.outputs["schema"],
+        exclude_splits=[SERVING_SPLIT],  # has no labels; the guard looks at it
+    )
+
+    last_accepted = resolver.Resolver(
+        strategy_class=EarlierAcceptedStrategy,
+        accepted=types.Channel(type=tfx.types.standard_artifacts.ExampleStatistics),
+        current=statistics.outputs["statistics"],
+    ).with_id("LastAccepted")
+
+    guard = DataGuard(
+        examples=examples.outputs["examples"],
+        schema=schema.outputs["schema"],
+        statistics=statistics.outputs["statistics"],
+        anomalies=anomalies.outputs["anomalies"],
+        last_accepted=last_accepted.outputs["accepted"],
+        fields=config.fields,
+        settings=config.guard,
+        fingerprint=code_fingerprint("components.data_guard.executor"),
     )
 
     transform = tfx.components.Transform(
@@ -56,8 +84,10 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
         schema=schema.outputs["schema"],
         preprocessing_fn="models.preprocessing.preprocessing_fn",
         custom_config={preprocessing.FIELDS_KEY: fields, "fingerprint": code_fingerprint("models.preprocessing")},
+        splits_config=tfx.proto.SplitsConfig(analyze=["train"], transform=["train", "eval"]),
         disable_statistics=True,
     )
+    transform.add_upstream_node(guard)
 
     trainer = tfx.components.Trainer(
         run_fn="models.trainer.run_fn",
@@ -110,6 +140,8 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
             examples,
             statistics,
             anomalies,
+            last_accepted,
+            guard,
             transform,
             trainer,
             baseline,

@@ -25,3 +25,7 @@ class Root:
     @property
     def logs(self) -> Path:
         return self.path / "logs"
+
+    @property
+    def dead_letters(self) -> Path:
+        return self.path / "dead_letters"

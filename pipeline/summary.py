@@ -8,10 +8,10 @@ import tensorflow_model_analysis as tfma
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tensorflow_model_analysis.proto import validation_result_pb2
-from tfx.dsl.io import fileio
+from tfx.utils import io_utils
 
+from components.data_guard import report as guard_report
 from components.impression_example_gen.report import SplitReport
 from pipeline import predict
 from pipeline.evaluation import METRICS
@@ -25,7 +25,7 @@ class Summary:
 
     Attributes:
         counts: For each split the counts of `report.SplitReport`.
-        anomalies: One line for each anomaly of the statistics against the schema.
+        allowed: One line for each problem of a field that `guard.allow` let pass.
         metrics: Metrics over the whole eval split, by name; see `evaluation.METRICS`.
         baseline_metrics: The same of the last blessed model; empty where there was none.
         unmet: One line for each threshold that was not met.
@@ -35,7 +35,7 @@ class Summary:
     """
 
     counts: Mapping[str, Mapping[str, int]]
-    anomalies: Sequence[str]
+    allowed: Sequence[str]
     metrics: Mapping[str, float]
     baseline_metrics: Mapping[str, float]
     unmet: Sequence[str]
@@ -53,7 +53,7 @@ def summarise(outputs: Mapping[tuple[str, str], RunArtifact]) -> Summary:
     metrics, baseline_metrics = _metrics(evaluation, bool(blessing.get("baseline_model")))
     return Summary(
         counts={split: _counts(examples, split) for split in ("train", "eval")},
-        anomalies=_anomalies(outputs["ExampleValidator", "anomalies"].uri),
+        allowed=_allowed(outputs["DataGuard", "accepted_statistics"].uri),
         metrics=metrics,
         baseline_metrics=baseline_metrics,
         unmet=_unmet(evaluation),
@@ -67,14 +67,9 @@ def _counts(examples: RunArtifact, split: str) -> dict[str, int]:
     return {name: int(examples.properties[f"{split}_{name}"]) for name in SplitReport().counts}
 
 
-def _anomalies(uri: str) -> list[str]:
-    lines = []
-    for split in ("train", "eval"):
-        with fileio.open(os.path.join(uri, f"Split-{split}", "SchemaDiff.pb"), "rb") as file:
-            anomalies = anomalies_pb2.Anomalies.FromString(file.read())
-        for feature, info in sorted(anomalies.anomaly_info.items()):
-            lines.append(f"{split}: {feature}: {info.description}")
-    return lines
+def _allowed(uri: str) -> Sequence[str]:
+    text = io_utils.read_string_file(os.path.join(uri, guard_report.FILE_NAME))
+    return guard_report.GuardReport.from_json(text).allowed
 
 
 def _metrics(uri: str, has_baseline: bool) -> tuple[dict[str, float], dict[str, float]]:
@@ -118,8 +113,8 @@ def show(console: Console, summary: Summary, seconds: Mapping[str, float], cache
     console.print(_component_table(seconds, cached))
     console.print(_count_table(summary.counts))
     console.print(_metric_table(summary.metrics, summary.baseline_metrics))
-    for line in summary.anomalies:
-        console.print(Text(f"anomaly: {line}", style="yellow"))
+    for line in summary.allowed:
+        console.print(Text(f"allowed: {line}", style="yellow"), soft_wrap=True)
     example = "  ".join(f"{name} {summary.example[name]:.5f}" for name in contract.OUTPUTS)
     labels = ", ".join(f"{name} {summary.example[name]:.0f}" for name in contract.LABELS)
     console.print(f"example       {example}   (first eval impression: {labels})", soft_wrap=True)

@@ -1,11 +1,11 @@
 """Checks that a schema is well-formed and that a configuration's fields are allowed by it."""
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from schema import contract, load
+from schema import contract, load, well_formed
 from schema.errors import InputError
 from schema.fields import Field
 
@@ -19,93 +19,149 @@ def nearest(name: str, known: Iterable[str]) -> str:
 def check_schema(schema: schema_pb2.Schema, label_columns: Mapping[str, str]) -> None:
     """Checks the parts of a schema that the pipeline relies on.
 
+    Raises:
+        InputError: The first of `schema_problems`.
+    """
+    _raise_first(schema_problems(schema, label_columns))
+
+
+def schema_problems(schema: schema_pb2.Schema, label_columns: Mapping[str, str]) -> Iterator[str]:
+    """What is wrong with a schema, one line each.
+
     Args:
         schema: The curated schema.
         label_columns: Column of the log for each label of `contract.LABELS`.
 
-    Raises:
-        InputError: A label is missing, has another domain than 0 and 1, or is visible in SERVING; a feature has a
-            shape; or a column that a label is made of is also a feature.
+    Returns:
+        It is not well-formed, or lacks an environment; a label is missing, has another domain than 0 and 1, or is
+        visible in SERVING; or a column that a label is made of is also a feature.
     """
-    training = load.usable_features(schema, contract.TRAINING)
-    serving = load.usable_features(schema, contract.SERVING)
-    for name, feature in training.items():
-        if feature.HasField("shape"):
-            raise InputError(f"feature `{name}` of the schema should say its value_count. Received: a shape")
+    try:
+        training = load.usable_features(schema, contract.TRAINING)
+        serving = load.usable_features(schema, contract.SERVING)
+    except InputError as error:
+        yield str(error)
+        yield from well_formed.problems(schema)
+        return
+    yield from well_formed.problems(schema)
     for label in contract.LABELS:
         feature = training.get(label)
         if feature is None or (feature.int_domain.min, feature.int_domain.max) != (0, 1):
-            raise InputError(
+            yield (
                 f"the schema should have a feature `{label}` of int_domain {{ min: 0 max: 1 }} in {contract.TRAINING}. "
                 f"Received: {'no such feature' if feature is None else 'another domain'}"
             )
         if label in serving:
-            raise InputError(f"`{label}` is a label: the schema should say not_in_environment: {contract.SERVING!r}")
+            yield f"`{label}` is a label: the schema should say not_in_environment: {contract.SERVING!r}"
         column = label_columns[label]
-        if column in serving:
-            raise InputError(
-                f"column `{column}` makes the label `{label}`, so the schema should not have it as a feature"
-            )
+        if column in serving and column not in contract.LABELS:
+            yield f"column `{column}` makes the label `{label}`, so the schema should not have it as a feature"
 
 
 def check_fields(schema: schema_pb2.Schema, fields: Sequence[Field]) -> None:
     """Checks that every field is made of a feature that the schema allows, in a way that fits its type.
 
     Raises:
-        InputError: The message names the field.
+        InputError: The first of `field_problems`.
+    """
+    _raise_first(field_problems(schema, fields))
+
+
+def field_problems(schema: schema_pb2.Schema, fields: Sequence[Field]) -> Iterator[str]:
+    """One line for each field that the schema does not allow; it names the field.
+
+    Raises:
+        InputError: The schema has no SERVING environment.
     """
     serving = load.usable_features(schema, contract.SERVING)
     disabled = {f.name: f for f in schema.feature if load.is_disabled(f)}
     if not any(f.encoding != "log" for f in fields):
-        raise InputError("`fields` should have at least one field with an embedding")
+        yield "`fields` should have at least one field with an embedding"
     for field in fields:
         where = f"fields.{field.name}"
         if field.source in contract.LABELS:
-            raise InputError(f"`{where}` is made of the label `{field.source}`, which may never enter the model")
-        if field.source in disabled:
+            yield f"`{where}` is made of the label `{field.source}`, which may never enter the model"
+        elif field.source in disabled:
             why = ", ".join(disabled[field.source].annotation.tag) or "no reason given"
-            raise InputError(f"`{where}` may never enter the model: the schema marks `{field.source}` DISABLED ({why})")
-        if field.source not in serving:
-            raise InputError(
+            yield f"`{where}` may never enter the model: the schema marks `{field.source}` DISABLED ({why})"
+        elif field.source not in serving:
+            yield (
                 f"`{where}` should be a feature of the schema. Received: {field.source}, which it does not have"
                 f"{nearest(field.source, serving)}"
             )
-        _check_encoding(where, field, serving[field.source])
+        else:
+            yield from _encoding_problems(where, field, serving[field.source])
 
 
 def check_slices(schema: schema_pb2.Schema, slices: Iterable[str]) -> None:
     """Checks that metrics are sliced by features that examples hold.
 
     Raises:
-        InputError: The message names the slice.
+        InputError: The first of `slice_problems`.
+    """
+    _raise_first(slice_problems(schema, slices))
+
+
+def slice_problems(schema: schema_pb2.Schema, slices: Iterable[str]) -> Iterator[str]:
+    """One line for each slice that is no feature of an example.
+
+    Raises:
+        InputError: The schema has no TRAINING environment.
     """
     known = load.usable_features(schema, contract.TRAINING)
     for name in slices:
         if name not in known:
-            raise InputError(
+            yield (
                 f"`evaluation.slices` should be features of the schema. Received: {name}, which it does not have"
                 f"{nearest(name, known)}"
             )
 
 
-def _check_encoding(where: str, field: Field, feature: schema_pb2.Feature) -> None:
+def check_allowed(schema: schema_pb2.Schema, names: Iterable[str]) -> None:
+    """Checks that what the data guard lets pass are features that a field can be made of.
+
+    Raises:
+        InputError: The first of `allowed_problems`.
+    """
+    _raise_first(allowed_problems(schema, names))
+
+
+def allowed_problems(schema: schema_pb2.Schema, names: Iterable[str]) -> Iterator[str]:
+    """One line for each name in `guard.allow` that is no feature that clients send.
+
+    Raises:
+        InputError: The schema has no SERVING environment.
+    """
+    known = load.usable_features(schema, contract.SERVING)
+    for name in names:
+        if name not in known:
+            yield (
+                f"`guard.allow` should be features of the schema. Received: {name}, which it does not have"
+                f"{nearest(name, known)}"
+            )
+
+
+def _raise_first(problems: Iterator[str]) -> None:
+    for problem in problems:
+        raise InputError(problem)
+
+
+def _encoding_problems(where: str, field: Field, feature: schema_pb2.Feature) -> Iterator[str]:
     type_name = schema_pb2.FeatureType.Name(feature.type)
     multivalued = load.is_multivalued(feature)
     if field.encoding == "vocabulary" and feature.type == schema_pb2.FLOAT:
-        raise InputError(f"`{where}.encoding` should be buckets or log for a FLOAT feature. Received: vocabulary")
+        yield f"`{where}.encoding` should be buckets or log for a FLOAT feature. Received: vocabulary"
     if field.encoding == "length":
         if not multivalued:
-            raise InputError(
+            yield (
                 f"`{where}.encoding` length should be of a multi-valued feature. "
                 f"Received: {field.source}, which has one value"
             )
         return
     if field.encoding != "vocabulary" and (feature.type == schema_pb2.BYTES or multivalued):
-        raise InputError(
+        yield (
             f"`{where}.encoding` should be vocabulary for a {'multi-valued' if multivalued else type_name} feature. "
             f"Received: {field.encoding}"
         )
     if field.values > 1 and not multivalued:
-        raise InputError(
-            f"`{where}.values` should be 1: the schema says the feature has one value. Received: {field.values}"
-        )
+        yield f"`{where}.values` should be 1: the schema says the feature has one value. Received: {field.values}"

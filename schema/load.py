@@ -27,15 +27,24 @@ def schema_path(name_or_path: str) -> Path:
 
 
 def read_schema(path: str | Path) -> schema_pb2.Schema:
-    """Parses a schema in text form.
+    """Parses a file with a schema in text form.
 
     Raises:
         InputError: The file is not a TFMD schema; the message has the line.
     """
+    return parse_schema(Path(path).read_bytes(), str(path))
+
+
+def parse_schema(text: bytes, where: str) -> schema_pb2.Schema:
+    """Parses a schema in text form, UTF-8, that comes from `where`.
+
+    Raises:
+        InputError: It is not a TFMD schema; the message has `where` and the line.
+    """
     try:
-        return text_format.Parse(Path(path).read_text(encoding="utf-8"), schema_pb2.Schema())
+        return text_format.Parse(text.decode(), schema_pb2.Schema())
     except (text_format.ParseError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} should be a TensorFlow Metadata schema in text form. Received: {error}") from None
+        raise InputError(f"{where} should be a TensorFlow Metadata schema in text form. Received: {error}") from None
 
 
 def is_disabled(feature: schema_pb2.Feature) -> bool:

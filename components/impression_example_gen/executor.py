@@ -5,18 +5,23 @@ import os
 from typing import Any
 
 from apache_beam.io.filesystems import FileSystems
+from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
+from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
-from components.impression_example_gen import files, readers, spec
-from components.impression_example_gen.log_format import LogFormat
+from components.impression_example_gen import accounting, files, spec
+from components.impression_example_gen.columns import columns_to_read, duplicates_key, key_column
+from components.impression_example_gen.log_format import FlatFormat, LogFormat
 from components.impression_example_gen.report import SplitReport
-from components.impression_example_gen.transforms import IngestSplit
+from components.impression_example_gen.sources.ali_ccp import AliCcpSource
+from components.impression_example_gen.sources.events import EventSource
+from components.impression_example_gen.sources.flat import FlatSource
+from components.impression_example_gen.transforms import IngestSplit, Split
 from schema import contract, load
-from schema.errors import InputError
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -31,52 +36,76 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """Ingests every split.
 
         Raises:
-            InputError: A file is missing or broken, lacks a column, or breaks a rule; or a split has no row, no
-                click or no conversion.
+            InputError: A file is missing or broken, or lacks a column; too many records are dead letters; or a split
+                has no row, no click or no conversion.
         """
         log = LogFormat.model_validate_json(exec_properties[spec.LOG_FORMAT_KEY])
-        splits = json.loads(exec_properties[spec.SPLITS_KEY])
+        patterns = json.loads(exec_properties[spec.SPLITS_KEY])
         schema_uri = artifact_utils.get_single_uri(input_dict[spec.SCHEMA_KEY])
         schema = load.read_schema(os.path.join(schema_uri, "schema.pbtxt"))
-        columns = readers.columns_to_read(schema, contract.TRAINING, log)
-
-        matched = files.match_splits(exec_properties[spec.INPUT_BASE_KEY], splits)
-        for split_files in matched.values():
-            for file in split_files:
-                readers.check_file(file.path, log, columns)
+        splits = {
+            name: serving_split(schema, log, exec_properties[spec.SERVING_FORMAT_KEY])
+            if name == spec.SERVING_SPLIT
+            else labelled_split(schema, log)
+            for name in patterns
+        }
+        matched = files.match_splits(exec_properties[spec.INPUT_BASE_KEY], patterns)
+        for name, split in splits.items():
+            split.source.check(matched[name])
 
         examples = artifact_utils.get_single_instance(output_dict[spec.EXAMPLES_KEY])
         examples.split_names = artifact_utils.encode_split_names(list(matched))
         examples_utils.set_payload_format(examples, example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE)
-        report_paths = {split: os.path.join(examples.uri, f"report-{split}.json") for split in matched}
+        letters = os.path.join(exec_properties[spec.DEAD_LETTERS_KEY], os.path.basename(examples.uri))
+        working_directory = os.path.join(examples.uri, "parts")
+        fileio.makedirs(working_directory)
+        report_paths = {name: os.path.join(examples.uri, f"report-{name}.json") for name in splits}
 
         with self._make_beam_pipeline() as pipeline:
-            for split, split_files in matched.items():
-                prefix = os.path.join(artifact_utils.get_split_uri([examples], split), "data_tfrecord")
-                paths = [file.path for file in split_files]
-                _ = pipeline | f"Ingest[{split}]" >> IngestSplit(paths, log, columns, prefix, report_paths[split])
+            for name, split in splits.items():
+                _ = pipeline | f"Ingest[{name}]" >> IngestSplit(
+                    split,
+                    matched[name],
+                    working_directory,
+                    os.path.join(artifact_utils.get_split_uri([examples], name), "data_tfrecord"),
+                    os.path.join(letters, name),
+                    report_paths[name],
+                )
+        fileio.rmtree(working_directory)
 
-        for split, path in report_paths.items():
+        examples.set_string_custom_property(spec.DEAD_LETTERS_PROPERTY, letters)
+        for name, path in report_paths.items():
             report = SplitReport.from_json(_read(path))
-            _check(split, report)
-            for name, count in report.counts.items():
-                examples.set_int_custom_property(f"{split}_{name}", count)
+            accounting.check(name, report, log.max_dead_letter_share, letters, splits[name].labelled)
+            for count, number in report.counts.items():
+                examples.set_int_custom_property(f"{name}_{count}", number)
+
+
+def labelled_split(schema: schema_pb2.Schema, log: LogFormat) -> Split:
+    """A split of the log itself.
+
+    Raises:
+        InputError: The key of the duplicates is not a column of the schema.
+    """
+    columns = columns_to_read(schema, contract.TRAINING, log)
+    if log.format == "ali_ccp":
+        joined = AliCcpSource(log, columns)
+        return Split(joined, joined.row_columns, log)
+    if log.format == "events":
+        id_column, time_column = key_column(schema, log.events.impression_id), key_column(schema, log.events.time)
+        return Split(EventSource(log, columns, id_column, time_column), columns, log)
+    key = duplicates_key(schema, log.duplicates.key) if log.duplicates else ()
+    names = {column.name for column in columns}
+    to_read = (*columns, *(column for column in key if column.name not in names))
+    return Split(FlatSource(log.format, log, to_read), columns, log, key=key)
+
+
+def serving_split(schema: schema_pb2.Schema, log: LogFormat, serving_format: FlatFormat) -> Split:
+    """A split of logged requests."""
+    columns = columns_to_read(schema, contract.SERVING, log)
+    return Split(FlatSource(serving_format, log, columns), columns, log, labelled=False)
 
 
 def _read(path: str) -> str:
     with FileSystems.open(path) as file:
         return file.read().decode()
-
-
-def _check(split: str, report: SplitReport) -> None:
-    if report.problems:
-        raise InputError(report.problems[0])
-    if report.rows_in != report.examples + report.dropped + report.bad_rows:
-        raise RuntimeError(f"rows of {split} should be examples or be counted as left out. Received: {report}")
-    if not report.examples:
-        dropped = f", {report.dropped} of them dropped" if report.dropped else ""
-        raise InputError(f"split {split} should have at least one row. Received: {report.rows_in} rows{dropped}")
-    found = f"Received: {report.examples} impressions, {report.clicks} clicks, {report.conversions} conversions"
-    for count, what in ((report.clicks, "click"), (report.conversions, "conversion")):
-        if not count:
-            raise InputError(f"split {split} should have at least one {what}. {found}")

@@ -6,38 +6,51 @@ from collections.abc import Mapping, Sequence
 from apache_beam.io.filesystem import BeamIOError, FileMetadata
 from apache_beam.io.filesystems import FileSystems
 
+from components.impression_example_gen.log_format import CLICKS, CONVERSIONS
 from schema.errors import InputError
 
+# File patterns, or files, by split and role; the roles are those of `LogFormat.roles`.
+Patterns = Mapping[str, Mapping[str, Sequence[str]]]
+Files = Mapping[str, Mapping[str, Sequence[FileMetadata]]]
 
-def match_splits(base: str, splits: Mapping[str, Sequence[str]]) -> dict[str, list[FileMetadata]]:
-    """Files of each split, sorted by path.
+# Events may come days after their impression, so the same file may belong to several splits.
+_SHARED_ROLES = (CLICKS, CONVERSIONS)
+
+
+def match_splits(base: str, splits: Patterns) -> dict[str, dict[str, list[FileMetadata]]]:
+    """Files of each split and role, sorted by path.
 
     Args:
         base: Directory (local path or a URI that Beam can read) that the patterns start from.
-        splits: File patterns by name of the split.
+        splits: File patterns by name of the split, and by role.
 
     Raises:
         InputError: A pattern matches no file, or two patterns match the same file.
     """
     owner: dict[str, str] = {}
-    files: dict[str, list[FileMetadata]] = {}
-    for split, patterns in splits.items():
-        files[split] = []
-        for pattern in patterns:
-            found = _match(base, pattern)
-            if not found:
-                raise InputError(
-                    f"`data.splits.{split}` should match files in {base}. Received: {pattern}, which matches none"
-                )
-            for file in found:
-                if file.path in owner:
+    files: dict[str, dict[str, list[FileMetadata]]] = {}
+    for split, roles in splits.items():
+        files[split] = {}
+        for role, patterns in roles.items():
+            where = split if len(roles) == 1 else f"{split}.{role}"
+            found: dict[str, FileMetadata] = {}
+            for pattern in patterns:
+                matched = _match(base, pattern)
+                if not matched:
                     raise InputError(
-                        f"each file should belong to one pattern of one split. Received: {file.path}, "
-                        f"matched in {owner[file.path]} and again in {split}"
+                        f"`data.splits.{where}` should match files in {base}. Received: {pattern}, which matches none"
                     )
-                owner[file.path] = split
-                files[split].append(file)
-        files[split].sort(key=lambda file: file.path)
+                for file in matched:
+                    earlier = where if file.path in found else owner.get(file.path)
+                    if earlier:
+                        raise InputError(
+                            f"each file should belong to one pattern of one split. Received: {file.path}, "
+                            f"matched in {earlier} and again in {where}"
+                        )
+                    found[file.path] = file
+                    if role not in _SHARED_ROLES:
+                        owner[file.path] = where
+            files[split][role] = [found[path] for path in sorted(found)]
     return files
 
 
@@ -48,10 +61,12 @@ def _match(base: str, pattern: str) -> list[FileMetadata]:
         raise InputError(f"`data.base` should be readable. Received: {base}; {error}") from None
 
 
-def fingerprint(files: Mapping[str, Sequence[FileMetadata]]) -> str:
-    """Changes when a file of a split is added, removed, replaced or rewritten (by path, size and time)."""
+def fingerprint(files: Files) -> str:
+    """Changes when a file is added, removed, replaced or rewritten (by split, role, path, size and time)."""
     digest = hashlib.sha256()
     for split in sorted(files):
-        for file in files[split]:
-            digest.update(f"{split}\0{file.path}\0{file.size_in_bytes}\0{file.last_updated_in_seconds}\n".encode())
+        for role in sorted(files[split]):
+            for file in files[split][role]:
+                facts = (split, role, file.path, file.size_in_bytes, file.last_updated_in_seconds)
+                digest.update("\0".join(map(str, facts)).encode() + b"\n")
     return digest.hexdigest()

@@ -2,41 +2,41 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
 _PROBLEMS_KEPT = 5
+_LETTERS_KEPT = 3
+
+# Counts of every split, whatever its format, in the order in which they are shown.
+ROWS_IN = "rows_in"
+EXAMPLES = "examples"
+DEAD_LETTERS = "dead_letters"
+DROPPED = "dropped"
+DUPLICATES = "duplicates"
+CONVERSIONS_WITHOUT_CLICK = "conversions_without_click"
+CLICKS = "clicks"
+CONVERSIONS = "conversions"
+COUNTS = (ROWS_IN, EXAMPLES, DEAD_LETTERS, DROPPED, DUPLICATES, CONVERSIONS_WITHOUT_CLICK, CLICKS, CONVERSIONS)
 
 
 @dataclasses.dataclass(frozen=True)
 class SplitReport:
     """Rows of one split, or of a part of it.
 
-    Always: `rows_in` = `examples` + `dropped` + `bad_rows`.
-
     Attributes:
-        rows_in: Rows read.
-        examples: Examples written.
-        dropped: Rows left out by `conversion_without_click: drop`.
-        bad_rows: Rows of batches with a label that is neither 0 nor 1, or that break `conversion_without_click: error`.
-        conversions_without_click: Rows that came with a conversion but no click, whatever was done with them.
-        clicks: Examples with a click.
-        conversions: Examples with a conversion.
-        problems: One line for each bad file, at most 5.
+        counts: By name. Of every split: `rows_in`, rows read; `examples`, written; `dead_letters`; `dropped` by policy
+            (conversions without a click, removed duplicates); `duplicates`, rows that repeat an earlier one, removed
+            or not; `conversions_without_click`, whatever was done with them; `clicks` and `conversions` of the
+            examples. Always rows_in = examples + dead_letters + dropped. Formats of several kinds of files add
+            theirs, see the readers.
+        problems: One line for each file that can't be read on, at most 5.
+        letters: The first dead letters, in one line each, at most 3.
     """
 
-    rows_in: int = 0
-    examples: int = 0
-    dropped: int = 0
-    bad_rows: int = 0
-    conversions_without_click: int = 0
-    clicks: int = 0
-    conversions: int = 0
+    counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
     problems: tuple[str, ...] = ()
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """The numbers, by name."""
-        return {k: v for k, v in dataclasses.asdict(self).items() if k != "problems"}
+    letters: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self))
@@ -44,14 +44,16 @@ class SplitReport:
     @classmethod
     def from_json(cls, text: str) -> "SplitReport":
         values = json.loads(text)
-        return cls(**{**values, "problems": tuple(values["problems"])})
+        return cls(values["counts"], tuple(values["problems"]), tuple(values["letters"]))
 
 
 def merge(reports: Iterable[SplitReport]) -> SplitReport:
-    """Sums of the counts; the problems that sort first."""
-    total = SplitReport()
+    """Sums of the counts; the problems and letters that sort first."""
+    counts: Counter[str] = Counter(dict.fromkeys(COUNTS, 0))
+    problems: set[str] = set()
+    letters: set[str] = set()
     for report in reports:
-        counts = {name: count + report.counts[name] for name, count in total.counts.items()}
-        problems = tuple(sorted({*total.problems, *report.problems})[:_PROBLEMS_KEPT])
-        total = SplitReport(**counts, problems=problems)
-    return total
+        counts.update(report.counts)
+        problems = set(sorted(problems.union(report.problems))[:_PROBLEMS_KEPT])
+        letters = set(sorted(letters.union(report.letters))[:_LETTERS_KEPT])
+    return SplitReport(dict(counts), tuple(sorted(problems)), tuple(sorted(letters)))

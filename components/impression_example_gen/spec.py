@@ -7,7 +7,15 @@ EXAMPLES_KEY = "examples"
 INPUT_BASE_KEY = "input_base"
 SPLITS_KEY = "splits"
 LOG_FORMAT_KEY = "log_format"
+SERVING_FORMAT_KEY = "serving_format"
+DEAD_LETTERS_KEY = "dead_letters"
 FINGERPRINT_KEY = "fingerprint"
+
+# The split of logged requests, which have no labels.
+SERVING_SPLIT = "serving"
+
+# Custom property of the examples: pattern of the files with the dead letters.
+DEAD_LETTERS_PROPERTY = "dead_letters_at"
 
 
 class ImpressionExampleGenSpec(component_spec.ComponentSpec):
@@ -17,6 +25,8 @@ class ImpressionExampleGenSpec(component_spec.ComponentSpec):
         INPUT_BASE_KEY: component_spec.ExecutionParameter(type=str),
         SPLITS_KEY: component_spec.ExecutionParameter(type=str),
         LOG_FORMAT_KEY: component_spec.ExecutionParameter(type=str),
+        SERVING_FORMAT_KEY: component_spec.ExecutionParameter(type=str),
+        DEAD_LETTERS_KEY: component_spec.ExecutionParameter(type=str),
         FINGERPRINT_KEY: component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {SCHEMA_KEY: component_spec.ChannelParameter(type=standard_artifacts.Schema)}

@@ -1,130 +1,147 @@
-"""The Beam steps from file paths to serialized tf.Examples."""
+"""The Beam steps from the files of a split to its examples, its dead letters and its report."""
 
-from collections.abc import Iterator, Mapping
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import apache_beam as beam
-import pyarrow as pa
-import pyarrow.compute as pc
+import numpy as np
 
-from components.impression_example_gen import encode, funnel, readers
+from components.impression_example_gen import batches, duplicates, report
+from components.impression_example_gen.columns import Column
 from components.impression_example_gen.log_format import LogFormat
 from components.impression_example_gen.report import SplitReport, merge
-from schema import contract
+from components.impression_example_gen.sink import WriteExamples
+from components.impression_example_gen.sources.source import Source, SplitFiles
 from schema.errors import InputError
 
 EXAMPLES = "examples"
+LETTERS = "letters"
 REPORTS = "reports"
+KEYS = "keys"
 
 
-class FileToExamples(beam.DoFn):
-    """Reads a file, up to its first bad batch, and gives its examples, and a report for each batch of rows.
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """What is asked of a split.
+
+    Attributes:
+        source: What reads its files.
+        columns: Of the rows that the source gives.
+        log: Labels and policies.
+        labelled: Whether its rows have labels.
+        key: Columns that two rows of one impression agree in; empty where nobody asks, or where the source tells.
+    """
+
+    source: Source
+    columns: Sequence[Column]
+    log: LogFormat
+    labelled: bool = True
+    key: Sequence[Column] = ()
+
+
+class ReadTask(beam.DoFn):
+    """Reads the rows of a task and gives what became of them.
 
     What is wrong with the data is reported, not raised: an error raised here would reach the executor only as text.
 
-    Input: path of a file.
-    Outputs: `examples`, serialized tf.Examples; `reports`, `SplitReport`s.
+    Input: (number of the task, task), and what `duplicates.FindRepeated` found, or None.
+    Outputs: `examples`, lists of serialized tf.Examples; `letters`, dead letters in JSON; `reports`, `SplitReport`s;
+        `keys`, hashes of the rows that become examples, as `duplicates.FindRepeated` takes them. Only the asked ones.
     """
 
-    def __init__(self, log: LogFormat, columns: Mapping[str, readers.Column]):
-        self._log = log
-        self._columns = dict(columns)
+    def __init__(self, split: Split, outputs: Sequence[str]):
+        self._split = split
+        self._outputs = frozenset(outputs)
 
-    def process(self, path: str) -> Iterator[beam.pvalue.TaggedOutput]:
-        row = 0
+    def process(
+        self, numbered: tuple[int, Any], repeated: duplicates.Repeated | None = None
+    ) -> Iterator[beam.pvalue.TaggedOutput]:
+        number, task = numbered
+        split = self._split
         try:
-            for batch in readers.read_batches(path, self._log, self._columns):
-                examples, report = to_examples(batch, self._log, path, row)
-                row += batch.num_rows
-                yield beam.pvalue.TaggedOutput(REPORTS, report)
-                if report.problems:
-                    return
-                for example in examples:
-                    yield beam.pvalue.TaggedOutput(EXAMPLES, example)
+            for rows in split.source.read(task):
+                if repeated is not None:
+                    rows = _marked(rows, repeated.get(number, np.zeros(0, np.int64)))
+                checked = batches.check_rows(rows, split.columns, split.log, split.labelled)
+                if REPORTS in self._outputs:
+                    yield beam.pvalue.TaggedOutput(REPORTS, batches.report_of(checked))
+                    for letter in checked.dead:
+                        yield beam.pvalue.TaggedOutput(LETTERS, letter.to_json())
+                    if examples := batches.to_examples(rows, checked):
+                        yield beam.pvalue.TaggedOutput(EXAMPLES, examples)
+                if KEYS in self._outputs and checked.keep.any():
+                    hashes = duplicates.row_hashes(rows, split.key, split.log.list_separator)
+                    kept = checked.keep
+                    for shared_out in duplicates.by_group(number, hashes[kept], rows.positions[kept]):
+                        yield beam.pvalue.TaggedOutput(KEYS, shared_out)
         except InputError as error:
-            yield beam.pvalue.TaggedOutput(REPORTS, SplitReport(problems=(str(error),)))
+            if REPORTS in self._outputs:
+                yield beam.pvalue.TaggedOutput(REPORTS, SplitReport(problems=(str(error),)))
 
 
-def to_examples(batch: pa.RecordBatch, log: LogFormat, path: str, first_row: int) -> tuple[list[bytes], SplitReport]:
-    """Applies the funnel rule to a batch and encodes it.
-
-    Args:
-        batch: Rows with the log's label columns, int64, and features.
-        log: Format of the log.
-        path: The file, to say where a problem is.
-        first_row: Number of the batch's first row in its file, from 0.
-
-    Returns:
-        Serialized tf.Examples with `click` and `conversion`, and the counts. No examples if a row is bad.
-    """
-    labels = {contract.CLICK: log.labels.click, contract.CONVERSION: log.labels.conversion}
-    for column in labels.values():
-        bad = funnel.first_invalid_label(batch[column])
-        if bad >= 0:
-            problem = (
-                f"{path}, row {first_row + bad}, column `{column}` should be 0 or 1. Received: {batch[column][bad]}"
-            )
-            return [], SplitReport(rows_in=batch.num_rows, bad_rows=batch.num_rows, problems=(problem,))
-    result = funnel.apply_funnel(
-        batch[labels[contract.CLICK]], batch[labels[contract.CONVERSION]], log.conversion_without_click
-    )
-    if result.without_click and log.conversion_without_click == "error":
-        problem = (
-            f"{path}, row {first_row + result.first_without_click} should not have a conversion "
-            f"(`{log.labels.conversion}`) without a click (`{log.labels.click}`) "
-            f"under `data.log.conversion_without_click: error`"
-        )
-        return [], SplitReport(
-            rows_in=batch.num_rows,
-            bad_rows=batch.num_rows,
-            conversions_without_click=result.without_click,
-            problems=(problem,),
-        )
-    columns = {name: batch[name] for name in batch.schema.names if name not in labels.values()}
-    columns |= {contract.CLICK: result.click, contract.CONVERSION: result.conversion}
-    kept = pa.RecordBatch.from_pydict(columns).filter(result.keep)
-    return encode.encode_examples(kept), SplitReport(
-        rows_in=batch.num_rows,
-        examples=kept.num_rows,
-        dropped=batch.num_rows - kept.num_rows,
-        conversions_without_click=result.without_click,
-        clicks=pc.sum(kept[contract.CLICK]).as_py() or 0,
-        conversions=pc.sum(kept[contract.CONVERSION]).as_py() or 0,
-    )
+def _marked(rows: batches.Rows, positions: np.ndarray) -> batches.Rows:
+    again = np.isin(rows.positions, positions)
+    return dataclasses.replace(rows, repeated=lambda good: again & good)
 
 
 class IngestSplit(beam.PTransform):
-    """Reads the files of one split and writes its examples and its report.
+    """Reads the files of one split and writes its examples, its dead letters and its report.
 
-    Input: a pipeline. Writes gzipped TFRecords under `examples_prefix` and one JSON `SplitReport` at `report_path`.
+    Input: a pipeline. Writes gzipped TFRecords under `examples_prefix`; dead letters, if there are any, as JSON Lines
+    under `letters_prefix`; and one JSON `SplitReport` at `report_path`.
     """
 
     def __init__(
         self,
-        paths: list[str],
-        log: LogFormat,
-        columns: Mapping[str, readers.Column],
+        split: Split,
+        files: SplitFiles,
+        working_directory: str,
         examples_prefix: str,
+        letters_prefix: str,
         report_path: str,
     ):
         super().__init__()
-        self._paths = paths
-        self._log = log
-        self._columns = columns
+        self._split = split
+        self._files = files
+        self._working_directory = working_directory
         self._examples_prefix = examples_prefix
+        self._letters_prefix = letters_prefix
         self._report_path = report_path
 
     def expand(self, pipeline):
-        outputs = (
-            pipeline
-            | "Files" >> beam.Create(self._paths, reshuffle=True)
-            | "ToExamples" >> beam.ParDo(FileToExamples(self._log, self._columns)).with_outputs(EXAMPLES, REPORTS)
-        )
-        _ = outputs[EXAMPLES] | "WriteExamples" >> beam.io.WriteToTFRecord(
-            self._examples_prefix, file_name_suffix=".gz"
+        split = self._split
+        tasks = split.source.tasks(pipeline, self._files, self._working_directory)
+        remove = bool(split.key) and split.log.duplicates is not None and split.log.duplicates.remove
+        asked = [EXAMPLES, LETTERS, REPORTS]
+        if remove:
+            # Looked for in a pass of its own: which row is the first to be kept is known when all have been read.
+            keys = tasks.tasks | "ReadKeys" >> beam.ParDo(ReadTask(split, [KEYS])).with_outputs(KEYS)
+            repeated = keys[KEYS] | "FindRepeated" >> duplicates.FindRepeated()
+            outputs = tasks.tasks | "Read" >> beam.ParDo(
+                ReadTask(split, asked), beam.pvalue.AsSingleton(repeated)
+            ).with_outputs(*asked)
+        else:
+            asked += [KEYS] if split.key else []
+            outputs = tasks.tasks | "Read" >> beam.ParDo(ReadTask(split, asked)).with_outputs(*asked)
+        reports = [outputs[REPORTS], *tasks.reports]
+        if split.key and not remove:
+            repeated = outputs[KEYS] | "FindRepeated" >> duplicates.FindRepeated()
+            reports.append(repeated | "CountRepeated" >> beam.Map(_count))
+        _ = outputs[EXAMPLES] | "WriteExamples" >> WriteExamples(self._examples_prefix)
+        _ = (
+            [outputs[LETTERS], *tasks.letters]
+            | "AllLetters" >> beam.Flatten()
+            | "WriteLetters" >> beam.io.WriteToText(self._letters_prefix, file_name_suffix=".jsonl", skip_if_empty=True)
         )
         _ = (
-            outputs[REPORTS]
+            reports
+            | "AllReports" >> beam.Flatten()
             | "MergeReports" >> beam.CombineGlobally(merge)
             | "ReportToJson" >> beam.Map(SplitReport.to_json)
             | "WriteReport" >> beam.io.WriteToText(self._report_path, num_shards=1, shard_name_template="")
         )
+
+
+def _count(repeated: duplicates.Repeated) -> SplitReport:
+    return SplitReport({report.DUPLICATES: sum(len(positions) for positions in repeated.values())})

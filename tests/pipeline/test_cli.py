@@ -33,7 +33,7 @@ def test_config_show_prints_the_tree_with_defaults():
         ("fields.is_click.entity=user", "`fields.is_click` should be a feature of the schema. Received: is_click"),
         ("fields.user_idd.entity=user", "Received: user_idd, which it does not have; did you mean `user_id`?"),
         ("evaluation.slices=[tabb]", "Received: tabb, which it does not have; did you mean `tab`?"),
-        ("schema=nowhere", "`schema` should be a .pbtxt file or one of: kuairand. Received: nowhere"),
+        ("schema=nowhere", "`schema` should be a .pbtxt file or one of: ali_ccp, kuairand. Received: nowhere"),
     ],
 )
 def test_wrong_configuration_is_one_line_and_exit_2(override, message, tmp_path):

@@ -1,0 +1,1 @@
+"""What the data must pass before anything is trained on it."""

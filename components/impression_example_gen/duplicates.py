@@ -1,0 +1,69 @@
+"""Rows of a flat log that repeat an earlier one.
+
+Only the hashes of the keys travel, 64 bits each: two keys of some forty million fall together with a chance of 1 in
+20,000.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import apache_beam as beam
+import numpy as np
+
+from components.impression_example_gen import cast, partition
+from components.impression_example_gen.columns import Column
+from components.impression_example_gen.rows import Rows
+
+# Highest bits of a hash, which are the number of its group.
+_GROUP_BITS = 6
+
+# By number of the task, sorted int64: positions of the rows that repeat an earlier one.
+Repeated = Mapping[int, np.ndarray]
+
+
+def row_hashes(rows: Rows, key: Sequence[Column], separator: str) -> np.ndarray:
+    """uint64 [B], of the key columns' values; a missing or broken value is a value like others."""
+    hashes = np.zeros(rows.batch.num_rows, np.uint64)
+    for column in key:
+        values, _ = cast.cast(rows.batch[column.name], column, separator)
+        hashes = hashes * np.uint64(0x9E3779B97F4A7C15) + partition.key_hashes(values)
+    return hashes
+
+
+def by_group(
+    task: int, hashes: np.ndarray, positions: np.ndarray
+) -> Iterator[tuple[int, tuple[int, np.ndarray, np.ndarray]]]:
+    """Shares rows out by their hash."""
+    groups = hashes >> np.uint64(64 - _GROUP_BITS)
+    for group in np.unique(groups):
+        chosen = groups == group
+        yield int(group), (task, hashes[chosen], positions[chosen])
+
+
+class FindRepeated(beam.PTransform):
+    """From (group, (number of the task, hashes uint64 [B], positions int64 [B])) to one `Repeated`."""
+
+    def expand(self, shared_out):
+        return (
+            shared_out
+            | "ByGroup" >> beam.GroupByKey()
+            | "Repeated" >> beam.MapTuple(lambda _, rows: _repeated(rows))
+            | "AllRepeated" >> beam.CombineGlobally(_merged)
+        )
+
+
+def _repeated(rows: Iterable[tuple[int, np.ndarray, np.ndarray]]) -> Repeated:
+    parts = list(rows)
+    tasks = np.concatenate([np.full(len(hashes), task, np.int64) for task, hashes, _ in parts])
+    hashes = np.concatenate([hashes for _, hashes, _ in parts])
+    positions = np.concatenate([positions for _, _, positions in parts])
+    order = np.lexsort((positions, tasks, hashes))
+    again = order[1:][hashes[order][1:] == hashes[order][:-1]]
+    return {int(task): np.sort(positions[again[tasks[again] == task]]) for task in np.unique(tasks[again])}
+
+
+def _merged(found: Iterable[Repeated]) -> Repeated:
+    merged: dict[int, list[np.ndarray]] = {}
+    for repeated in found:
+        for task, positions in repeated.items():
+            merged.setdefault(task, []).append(positions)
+    return {task: np.sort(np.concatenate(positions)) for task, positions in merged.items()}

@@ -1,0 +1,1 @@
+"""Impression logs of any size, made up from a schema: `esmm simulate`."""

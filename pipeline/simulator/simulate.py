@@ -1,0 +1,162 @@
+"""`esmm simulate`: the files of a simulated log."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, cast, get_args
+
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from components.impression_example_gen.log_format import (
+    CLICKS,
+    COMMON_FEATURES,
+    CONVERSIONS,
+    IMPRESSIONS,
+    SKELETON,
+    FlatFormat,
+    LogFormat,
+)
+from components.impression_example_gen.readers.ali_ccp import is_common
+from pipeline.config import Config
+from pipeline.simulator.ali_ccp import AliCcpFiles, check_recipes
+from pipeline.simulator.features import Recipe, recipes
+from pipeline.simulator.flat import EventFiles, FlatFiles
+from pipeline.simulator.impressions import Sessions, simulate_split
+from schema import contract, load
+from schema.errors import InputError
+
+ALI_CCP = "ali_ccp"
+EVENTS = "events"
+FORMATS: tuple[str, ...] = (*get_args(FlatFormat), ALI_CCP, EVENTS)
+
+# The release calls the two halves by names of its own.
+_ALI_CCP_HALVES = {"train": "train", "eval": "test"}
+
+
+class _Files(Protocol):
+    def write(self, sessions: Sessions) -> None: ...
+    def close(self) -> None: ...
+
+
+def simulate(
+    config: Config,
+    schema: schema_pb2.Schema,
+    file_format: str,
+    out: Path,
+    *,
+    impressions: int,
+    ctr: float,
+    cvr: float,
+    seed: int,
+) -> list[Path]:
+    """Writes a log with made-up values for a configuration's schema; the labels depend on no feature.
+
+    The first half of the impressions, by time, are the train split. With the same sizes and seed every format holds
+    the same impressions. No file has its name before all of them are whole.
+
+    Args:
+        config: Says which features are the user's, and how the columns are called.
+        schema: What the features are.
+        file_format: One of `FORMATS`.
+        out: Folder to write to; it is made if it is not there.
+        impressions: Of both splits, at least 1.
+        ctr: Share of impressions that are clicked.
+        cvr: Share of clicks that convert.
+        seed: Not negative.
+
+    Returns:
+        The files.
+
+    Raises:
+        InputError: An argument is out of its range, the format can't hold the schema's features, a feature has the name
+            of another column, or the folder has such files already or can't be written to.
+    """
+    _check_arguments(file_format, impressions, ctr, cvr, seed)
+    log = config.data.log
+    drawn = recipes(schema, log)
+    features = list(load.usable_features(schema, contract.SERVING))
+    if file_format == ALI_CCP:
+        check_recipes(drawn)
+    else:
+        _check_names(features, log)
+    # Where the release has a user's feature does not depend on whether it is a field.
+    of_users = {field.source for field in config.fields if field.entity == "user"}
+    of_users |= {recipe.name for recipe in drawn if is_common(recipe.column)}
+    middle = (impressions + 1) // 2
+    halves = {"train": range(middle), "eval": range(middle, impressions)}
+    names = {split: _file_names(file_format, split, log) for split in halves}
+    with _whole_files(out, [name for by_role in names.values() for name in by_role.values()]) as unfinished:
+        for split, numbers in halves.items():
+            paths = {role: unfinished[name] for role, name in names[split].items()}
+            with contextlib.closing(_open(file_format, paths, drawn, features, log, seed)) as files:
+                for sessions in simulate_split(drawn, of_users, numbers, ctr, cvr, seed):
+                    files.write(sessions)
+    return [out / name for name in unfinished]
+
+
+def _check_arguments(file_format: str, impressions: int, ctr: float, cvr: float, seed: int) -> None:
+    if file_format not in FORMATS:
+        raise InputError(f"--format should be one of: {', '.join(FORMATS)}. Received: {file_format}")
+    if impressions < 1:
+        raise InputError(f"--impressions should be at least 1. Received: {impressions}")
+    if seed < 0:
+        raise InputError(f"--seed should be 0 or larger. Received: {seed}")
+    for option, share in (("--ctr", ctr), ("--cvr", cvr)):
+        if not 0 <= share <= 1:
+            raise InputError(f"{option} should be from 0 to 1. Received: {share}")
+
+
+def _check_names(features: Sequence[str], log: LogFormat) -> None:
+    for key, name in (
+        ("events.impression_id", log.events.impression_id),
+        ("events.time", log.events.time),
+        ("labels.click", log.labels.click),
+        ("labels.conversion", log.labels.conversion),
+    ):
+        if name in features:
+            raise InputError(f"`data.log.{key}` should be no feature's name; use --set. Received: {name}")
+
+
+def _file_names(file_format: str, split: str, log: LogFormat) -> dict[str, str]:
+    """Names of a split's files by their role."""
+    if file_format == ALI_CCP:
+        half = _ALI_CCP_HALVES[split]
+        return {SKELETON: f"sample_skeleton_{half}.csv", COMMON_FEATURES: f"common_features_{half}.csv"}
+    if file_format == EVENTS:
+        return {role: f"{role}-{split}.{log.events.format}" for role in (IMPRESSIONS, CLICKS, CONVERSIONS)}
+    return {IMPRESSIONS: f"{IMPRESSIONS}-{split}.{file_format}"}
+
+
+def _open(
+    file_format: str,
+    paths: Mapping[str, Path],
+    drawn: Sequence[Recipe],
+    features: Sequence[str],
+    log: LogFormat,
+    seed: int,
+) -> _Files:
+    if file_format == ALI_CCP:
+        return AliCcpFiles(paths, drawn)
+    if file_format == EVENTS:
+        return EventFiles(paths, features, log, seed)
+    return FlatFiles(paths, cast(FlatFormat, file_format), features, log)
+
+
+@contextlib.contextmanager
+def _whole_files(out: Path, names: Sequence[str]) -> Iterator[dict[str, Path]]:
+    """Gives a path to write to for each name; the files get their names at the end, if nothing went wrong."""
+    for name in names:
+        if (out / name).exists():
+            raise InputError(f"--out should be a folder without {name}; it is not overwritten. Received: {out}")
+    unfinished = {name: out / f".{name}.unfinished" for name in names}
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        yield unfinished
+        for name, path in unfinished.items():
+            path.rename(out / name)
+    except OSError as error:
+        raise InputError(f"--out should be a folder to write to. Received: {out}: {error.strerror or error}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            for path in unfinished.values():
+                path.unlink(missing_ok=True)

@@ -1,0 +1,141 @@
+"""Bad data stops the real pipeline before Transform, on the real LocalDagRunner, in words."""
+
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from tfx.orchestration import metadata
+from typer.testing import CliRunner, Result
+
+from conftest import KUAIRAND, real_rows
+from pipeline.cli import app
+from pipeline.lineage import latest_run_outputs
+
+pytestmark = pytest.mark.slow
+
+FIRST = "error: the data should fit its contract before a model is trained. Received: {}"
+AFTER_THE_GUARD = ("Transform", "Trainer", "Evaluator", "Pusher")
+
+
+def esmm(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+def write_log(folder: Path, train: pa.Table | None = None) -> Path:
+    folder.mkdir()
+    pq.write_table(real_rows("20220501", 1500) if train is None else train, folder / "train-1.parquet")
+    pq.write_table(real_rows("20220504", 800), folder / "eval.parquet")
+    return folder
+
+
+def refused(config: Path, root: Path, *more: object) -> list[str]:
+    """Lines of the refusal. Nothing after the guard ran, and it left nothing behind."""
+    before = sorted((root / "serving").glob("*"))
+    accepted = sorted(root.glob("artifacts/DataGuard/accepted_statistics/*"))
+    result = esmm("run", "--config", config, "--root", root, *more)
+    assert result.exit_code == 2, result.output
+    assert "DataGuard …" in result.stdout
+    assert not any(component in result.stdout for component in AFTER_THE_GUARD)
+    assert sorted((root / "serving").glob("*")) == before
+    assert sorted(root.glob("artifacts/DataGuard/accepted_statistics/*")) == accepted
+    return result.stderr.splitlines()
+
+
+def ran(result: Result) -> list[str]:
+    """Components that the cache did not answer for."""
+    return [line.split()[1] for line in result.stdout.splitlines() if line.startswith("✓") and "cached" not in line]
+
+
+def replaced(rows: pa.Table, name: str, values: list) -> pa.Table:
+    position = rows.column_names.index(name)
+    return rows.set_column(position, name, pa.array(values, rows.schema.field(name).type))
+
+
+@pytest.fixture(scope="module")
+def good(write_config, tmp_path_factory) -> tuple[Path, Path, Path]:
+    """Log, configuration and root of data that was accepted, trained on and pushed."""
+    folder = tmp_path_factory.mktemp("guard")
+    log = write_log(folder / "log")
+    config, root = write_config(log), folder / "root"
+    assert esmm("run", "--config", config, "--root", root).exit_code == 0
+    return log, config, root
+
+
+def test_reruns_of_accepted_data_are_all_cached_and_new_data_is_compared_with_it(good, tmp_path):
+    log, config, root = good
+    for _ in range(2):
+        assert ran(esmm("run", "--config", config, "--root", root)) == ["LastAccepted", "Baseline"]
+
+    # A day later everybody looks at other pages.
+    drifted = tmp_path / "drifted"
+    shutil.copytree(log, drifted)
+    rows = real_rows("20220502", 1500)
+    pq.write_table(replaced(rows, "tab", [4] * 400 + rows["tab"].to_pylist()[400:]), drifted / "train-1.parquet")
+    lines = [refused(config, root, "--set", f"data.base={drifted}") for _ in range(2)]
+    assert lines[0] == lines[1]
+    first, line = lines[0]
+    assert first == FIRST.format("1 problem")
+    assert line.startswith("train and the last accepted train, tab: The Linfty distance between current and previous is")
+    assert "above the threshold 0.1. The feature value with maximum difference is: 4; if the change is meant" in line
+
+    # What was refused is not what the next data is compared with.
+    pq.write_table(real_rows("20220502", 1500), drifted / "train-1.parquet")
+    accepted = sorted(root.glob("artifacts/DataGuard/accepted_statistics/*"))
+    esmm("run", "--config", config, "--root", root, "--set", f"data.base={drifted}", "--set", "train.batch_size=1500")
+    assert len(sorted(root.glob("artifacts/DataGuard/accepted_statistics/*"))) == len(accepted) + 1
+
+
+def test_leaks_empty_and_constant_fields_and_anomalies_are_told_together(write_config, tmp_path):
+    rows = real_rows("20220501", 1500)
+    # `onehot_feat4` is 14 for clicked impressions and else missing; `tags` is lost; all users are highly active.
+    rows = replaced(rows, "onehot_feat4", [14 if click else None for click in rows["is_click"].to_pylist()])
+    rows = replaced(rows, "tags", [None] * 1500)
+    rows = replaced(rows, "user_active_degree", ["high_active"] * 1500)
+    config = write_config(write_log(tmp_path / "log", rows))
+    clicked = sum(rows["is_click"].to_pylist()) / 1500
+    first, *lines = refused(config, tmp_path / "root")
+    assert first == FIRST.format("5 problems")
+    allow = "; remove the field, or allow it by name: guard.allow"
+    minimum = "The feature was present in fewer examples than expected: minimum fraction = 0.900000, actual ="
+    assert lines[0] == f"train, onehot_feat4: {minimum} {clicked:.6f}"
+    assert lines[1].startswith("train, tags: ")
+    assert lines[2] == (
+        "train, onehot_feat4: a field alone should not tell a label, above guard.max_auc 0.95. "
+        f"Received: AUC 1.0000 on click by its presence{allow}"
+    )
+    assert lines[3] == f"train, tags: a field's values should differ. Received: no value{allow}"
+    assert lines[4] == f"train, user_active_degree: a field's values should differ. Received: nothing but high_active{allow}"
+    assert not (tmp_path / "root" / "serving").exists()
+
+
+def test_what_is_allowed_by_name_is_trained_on_and_shown(write_config, tmp_path):
+    rows = replaced(real_rows("20220501", 1500), "user_active_degree", ["high_active"] * 1500)
+    config = write_config(write_log(tmp_path / "log", rows))
+    result = esmm(
+        "run", "--config", config, "--root", tmp_path / "root", "--set", "guard.allow=[user_active_degree]"
+    )
+    assert result.exit_code == 0, result.output
+    shown = " ".join(result.stdout.split())
+    assert "allowed: train, user_active_degree: a field's values should differ. Received: nothing but high_active" in shown
+
+
+def test_skew_between_the_log_and_what_clients_send(good, tmp_path):
+    log, config, root = good
+    sample = real_rows("20220502", 500).drop_columns(["is_click", "is_like"])
+    pq.write_table(sample, log / "requests.parquet")
+    skewed = replaced(sample, "tab", [4] * 200 + sample["tab"].to_pylist()[200:])
+    pq.write_table(skewed, log / "skewed.parquet")
+    tree = yaml.safe_load(config.read_text())
+    tree["data"]["serving_sample"] = {"files": ["skewed.parquet"], "format": "parquet"}
+    changed = tmp_path / "skewed.yaml"
+    changed.write_text(yaml.safe_dump(tree, sort_keys=False))
+    first, line = refused(changed, root)
+    assert first == FIRST.format("1 problem")
+    assert line.startswith("train and serving, tab: The Linfty distance between training and serving is 0.")
+
+    result = esmm("run", "--config", changed, "--root", root, "--set", "data.serving_sample.files=[requests.parquet]")
+    assert result.exit_code in (0, 3), result.output
+    assert "Evaluator" in result.stdout
