@@ -1,6 +1,6 @@
 # make run    the whole pipeline on the KuaiRand log
 # make test   the quick tests      make test-slow   the others      make test-wheel   the built wheel
-# make lint   ruff and mypy
+# make lint   ruff and mypy       make install   the environment alone, in .venv
 
 .DELETE_ON_ERROR:
 .ONESHELL:
@@ -22,10 +22,12 @@ SHIM := $(if $(OLD_GLIBC),requirements/tfx_bsl_sql_util)
 DEPENDENCIES := $(VENV)/dependencies-$(shell cat $(LOCK) requirements/dev.lock | cksum | cut -d' ' -f1)
 INSTALLED := $(VENV)/package-$(shell cat setup.py pyproject.toml | cksum | cut -d' ' -f1)
 
-.PHONY: run test test-slow test-wheel lint clean
+.PHONY: run install test test-slow test-wheel lint clean
 
 run: $(INSTALLED)
 	@$(BIN)/esmm run --config $(CONFIG)
+
+install: $(INSTALLED)
 
 test: $(INSTALLED)
 	@$(BIN)/python -m pytest -m "not slow"

@@ -12,7 +12,8 @@ from tensorflow_model_analysis.proto import validation_result_pb2
 from tfx.utils import io_utils
 
 from components.data_guard import report as guard_report
-from components.impression_example_gen.report import SplitReport
+from components.impression_example_gen import report
+from components.impression_example_gen.spec import DEAD_LETTERS_PROPERTY, SERVING_SPLIT
 from pipeline import predict
 from pipeline.evaluation import METRICS
 from pipeline.lineage import RunArtifact
@@ -25,6 +26,7 @@ class Summary:
 
     Attributes:
         counts: For each split the counts of `report.SplitReport`.
+        dead_letters: Folder of the dead letters.
         allowed: One line for each problem of a field that `guard.allow` let pass.
         metrics: Metrics over the whole eval split, by name; see `evaluation.METRICS`.
         baseline_metrics: The same of the last blessed model; empty where there was none.
@@ -35,6 +37,7 @@ class Summary:
     """
 
     counts: Mapping[str, Mapping[str, int]]
+    dead_letters: str
     allowed: Sequence[str]
     metrics: Mapping[str, float]
     baseline_metrics: Mapping[str, float]
@@ -52,7 +55,8 @@ def summarise(outputs: Mapping[tuple[str, str], RunArtifact]) -> Summary:
     pushed = outputs["Pusher", "pushed_model"].properties if ("Pusher", "pushed_model") in outputs else {}
     metrics, baseline_metrics = _metrics(evaluation, bool(blessing.get("baseline_model")))
     return Summary(
-        counts={split: _counts(examples, split) for split in ("train", "eval")},
+        counts={split: counts for split in ("train", "eval", SERVING_SPLIT) if (counts := _counts(examples, split))},
+        dead_letters=str(examples.properties[DEAD_LETTERS_PROPERTY]),
         allowed=_allowed(outputs["DataGuard", "accepted_statistics"].uri),
         metrics=metrics,
         baseline_metrics=baseline_metrics,
@@ -64,7 +68,8 @@ def summarise(outputs: Mapping[tuple[str, str], RunArtifact]) -> Summary:
 
 
 def _counts(examples: RunArtifact, split: str) -> dict[str, int]:
-    return {name: int(examples.properties[f"{split}_{name}"]) for name in SplitReport().counts}
+    start = f"{split}_"
+    return {name.removeprefix(start): int(n) for name, n in examples.properties.items() if name.startswith(start)}
 
 
 def _allowed(uri: str) -> Sequence[str]:
@@ -112,6 +117,8 @@ def show(console: Console, summary: Summary, seconds: Mapping[str, float], cache
     console.print()
     console.print(_component_table(seconds, cached))
     console.print(_count_table(summary.counts))
+    if any(value for counts in summary.counts.values() for name, value in counts.items() if "dead_letters" in name):
+        console.print(f"dead letters  {summary.dead_letters}", soft_wrap=True)
     console.print(_metric_table(summary.metrics, summary.baseline_metrics))
     for line in summary.allowed:
         console.print(Text(f"allowed: {line}", style="yellow"), soft_wrap=True)
@@ -136,19 +143,14 @@ def _component_table(seconds: Mapping[str, float], cached: set[str]) -> Table:
 
 
 def _count_table(counts: Mapping[str, Mapping[str, int]]) -> Table:
-    table = Table("split", title="\nRows", title_justify="left", box=None, padding=(0, 2, 0, 0))
-    names = {
-        "rows_in": "rows in",
-        "examples": "examples",
-        "dropped": "rejected",
-        "conversions_without_click": "conversions without click",
-        "clicks": "clicks",
-        "conversions": "conversions",
-    }
-    for title in names.values():
-        table.add_column(title, justify="right")
-    for split, values in counts.items():
-        table.add_row(split, *(f"{values[name]:,}" for name in names))
+    table = Table("", title="\nRows", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for split in counts:
+        table.add_column(split, justify="right")
+    further = sorted({name for values in counts.values() for name in values} - set(report.COUNTS))
+    for name in (*report.COUNTS, *further):
+        table.add_row(
+            name.replace("_", " "), *(f"{values[name]:,}" if name in values else "" for values in counts.values())
+        )
     return table
 
 

@@ -30,10 +30,8 @@ def check(split: str, found: SplitReport, max_dead_share: float, letters: str, l
         raise RuntimeError(f"rows of {split} should be examples, dead letters or dropped. Received: {counts}")
     for kind in (CLICKS, CONVERSIONS):
         _check_events(split, kind, counts)
-    _check_share(split, "rows", counts[report.ROWS_IN], counts[report.DEAD_LETTERS], max_dead_share, letters, found)
-    for kind in (COMMON_FEATURES, CLICKS, CONVERSIONS):
-        records, dead = counts.get(f"{kind}_in", 0), counts.get(f"{kind}_dead_letters", 0)
-        _check_share(split, kind.replace("_", " "), records, dead, max_dead_share, letters, found)
+    for too_many in dead_letter_problems(found, max_dead_share):
+        raise InputError(f"split {split}: {too_many}, {found.letters[0]}; all of them: {letters}/{split}-*.jsonl")
     if not counts[report.EXAMPLES]:
         left_out = counts[report.DROPPED]
         dropped = f", {left_out} of them dropped" if left_out else ""
@@ -54,12 +52,13 @@ def _check_events(split: str, kind: str, counts: Mapping[str, int]) -> None:
         raise RuntimeError(f"{kind} of {split} should be joined or be counted as left out. Received: {counts}")
 
 
-def _check_share(
-    split: str, what: str, records: int, dead: int, max_dead_share: float, letters: str, found: SplitReport
-) -> None:
-    if dead > max_dead_share * records:
-        raise InputError(
-            f"at most {max_dead_share:.2%} of the {what} of split {split} should be dead letters "
-            f"(`data.log.max_dead_letter_share`). Received: {dead:,} of {records:,}, such as "
-            f"{'; '.join(found.letters[:1])}. All of them: {letters}/{split}-*.jsonl"
-        )
+def dead_letter_problems(found: SplitReport, max_share: float) -> list[str]:
+    """One line for each kind of record with a larger share of dead letters than allowed."""
+    kinds = {"rows": (report.ROWS_IN, report.DEAD_LETTERS)}
+    kinds |= {k.replace("_", " "): (f"{k}_in", f"{k}_dead_letters") for k in (COMMON_FEATURES, CLICKS, CONVERSIONS)}
+    return [
+        f"at most {max_share:.2%} of the {what} should be dead letters (`data.log.max_dead_letter_share`). "
+        f"Received: {found.counts[dead]:,} of {found.counts[records]:,}"
+        for what, (records, dead) in kinds.items()
+        if found.counts.get(dead, 0) > max_share * found.counts.get(records, 0)
+    ]

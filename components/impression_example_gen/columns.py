@@ -22,6 +22,7 @@ class Column:
         name: In the log.
         type: Type of its values by the schema.
         multivalued: Whether a row holds a list of values.
+        optional: Whether a file may lack it.
         required: Whether every row must have it.
         max_values: Most values in a row, 0 for any number.
         low: Least number allowed, None for any.
@@ -32,6 +33,7 @@ class Column:
     name: str
     type: "schema_pb2.FeatureType.ValueType"
     multivalued: bool = False
+    optional: bool = False
     required: bool = False
     max_values: int = 0
     low: float | None = None
@@ -48,7 +50,7 @@ class Column:
 
     def without_rules(self) -> "Column":
         """The same column, with any values of its type."""
-        return Column(self.name, self.type, self.multivalued)
+        return Column(self.name, self.type, self.multivalued, self.optional)
 
 
 def columns_to_read(schema: schema_pb2.Schema, environment: str, log: LogFormat) -> tuple[Column, ...]:
@@ -84,6 +86,7 @@ def _column(name: str, feature: schema_pb2.Feature, schema: schema_pb2.Schema, r
         name,
         feature.type,
         load.is_multivalued(feature),
+        optional=not (required or feature.presence.min_fraction or feature.presence.min_count),
         required=required or feature.presence.min_fraction == 1,
         max_values=feature.value_count.max if load.is_multivalued(feature) else 0,
         low=low,

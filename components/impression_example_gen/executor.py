@@ -5,7 +5,6 @@ import os
 from typing import Any
 
 from apache_beam.io.filesystems import FileSystems
-from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
@@ -14,14 +13,11 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from components.impression_example_gen import accounting, files, spec
-from components.impression_example_gen.columns import columns_to_read, duplicates_key, key_column
-from components.impression_example_gen.log_format import FlatFormat, LogFormat
+from components.impression_example_gen.log_format import LogFormat
 from components.impression_example_gen.report import SplitReport
-from components.impression_example_gen.sources.ali_ccp import AliCcpSource
-from components.impression_example_gen.sources.events import EventSource
-from components.impression_example_gen.sources.flat import FlatSource
-from components.impression_example_gen.transforms import IngestSplit, Split
-from schema import contract, load
+from components.impression_example_gen.splits import labelled_split, serving_split
+from components.impression_example_gen.transforms import IngestSplit
+from schema import load
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -79,31 +75,6 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             accounting.check(name, report, log.max_dead_letter_share, letters, splits[name].labelled)
             for count, number in report.counts.items():
                 examples.set_int_custom_property(f"{name}_{count}", number)
-
-
-def labelled_split(schema: schema_pb2.Schema, log: LogFormat) -> Split:
-    """A split of the log itself.
-
-    Raises:
-        InputError: The key of the duplicates is not a column of the schema.
-    """
-    columns = columns_to_read(schema, contract.TRAINING, log)
-    if log.format == "ali_ccp":
-        joined = AliCcpSource(log, columns)
-        return Split(joined, joined.row_columns, log)
-    if log.format == "events":
-        id_column, time_column = key_column(schema, log.events.impression_id), key_column(schema, log.events.time)
-        return Split(EventSource(log, columns, id_column, time_column), columns, log)
-    key = duplicates_key(schema, log.duplicates.key) if log.duplicates else ()
-    names = {column.name for column in columns}
-    to_read = (*columns, *(column for column in key if column.name not in names))
-    return Split(FlatSource(log.format, log, to_read), columns, log, key=key)
-
-
-def serving_split(schema: schema_pb2.Schema, log: LogFormat, serving_format: FlatFormat) -> Split:
-    """A split of logged requests."""
-    columns = columns_to_read(schema, contract.SERVING, log)
-    return Split(FlatSource(serving_format, log, columns), columns, log, labelled=False)
 
 
 def _read(path: str) -> str:

@@ -321,6 +321,29 @@ def test_renamed_is_removed_and_added(kuairand, changed):
     ]
 
 
+def test_of_another_type_the_domains_are_not_compared(kuairand, changed):
+    setting("tab", 'type: BYTES string_domain { value: "a" }', "int_domain")(changed)
+    assert compatibility.compare(kuairand, changed) == [
+        Change("tab", "`tab` should stay of type INT. Received: BYTES", BOTH)
+    ]
+
+
+def test_a_feature_of_training_that_enters_serving(kuairand, changed):
+    base = Schema()
+    base.CopyFrom(kuairand)
+    for name in ("tab", "tags"):
+        named(base, name).not_in_environment.append("SERVING")
+    assert compatibility.compare(base, changed) == [
+        Change("tags", "`tags` enters SERVING, optional"),
+        Change(
+            "tab",
+            "`tab` should enter SERVING without presence, as what was logged or sent before lacks it. "
+            "Received: min_fraction 1, min_count 1",
+            ("serving clients",),
+        ),
+    ]
+
+
 def test_order_and_names_of_domains_mean_nothing(kuairand, changed):
     features = sorted(changed.feature, key=lambda feature: feature.name)
     del changed.feature[:]

@@ -38,7 +38,7 @@ def read_csv(
 
     Args:
         where: The file, or a part of it.
-        columns: Which columns to give; binary, null where a cell is empty.
+        columns: Which columns to give, as far as the file has them; binary, null where a cell is empty.
         names: Of all columns of the file.
         has_header: Whether the first line is not a record.
         max_bytes: Longer lines are dead letters.
@@ -46,7 +46,7 @@ def read_csv(
     Raises:
         InputError: The file can't be read to its end.
     """
-    wanted = [column.name for column in columns]
+    wanted = [column.name for column in columns if column.name in names]
     convert = pyarrow.csv.ConvertOptions(
         column_types=dict.fromkeys(wanted, pa.binary()),
         include_columns=wanted,

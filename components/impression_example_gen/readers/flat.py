@@ -28,12 +28,13 @@ def check_flat(path: str, flat: FlatFormat, log: LogFormat, columns: Sequence[Co
         schema = parquet.arrow_schema(path)
         _check_names(path, schema.names, columns)
         for column in columns:
-            parquet.check_type(path, column, schema.field(column.name).type)
+            if column.name in schema.names:
+                parquet.check_type(path, column, schema.field(column.name).type)
 
 
 def _check_names(path: str, names: list[str], columns: Sequence[Column]) -> None:
     for column in columns:
-        if column.name not in names:
+        if column.name not in names and not column.optional:
             raise InputError(f"{path} should have a column `{column.name}`; it has none{nearest(column.name, names)}")
         if names.count(column.name) > 1:
             raise InputError(

@@ -44,14 +44,15 @@ def check_type(path: str, column: Column, found: pa.DataType) -> None:
 
 
 def read_parquet(path: str, columns: Sequence[Column]) -> Iterator[Rows]:
-    """Yields the rows of a file, in order; positions are rows from 0.
+    """Yields the rows of a file, in order, with those of the columns that it has; positions are rows from 0.
 
     Raises:
         InputError: The file can't be read to its end.
     """
     with told_as_input_error(path), open_file(path) as file:
         parquet = pq.ParquetFile(file, page_checksum_verification=True)
+        present = [column.name for column in columns if column.name in parquet.schema_arrow.names]
         first = 0
-        for batch in parquet.iter_batches(_BATCH_ROWS, columns=[column.name for column in columns]):
+        for batch in parquet.iter_batches(_BATCH_ROWS, columns=present):
             yield Rows(batch, path, "row", np.arange(first, first + batch.num_rows))
             first += batch.num_rows
