@@ -22,6 +22,7 @@ setup(
         "components.impression_example_gen.sources",
         "models",
         "pipeline",
+        "pipeline.bench",
         "pipeline.runners",
         "pipeline.simulator",
     ],

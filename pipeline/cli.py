@@ -4,6 +4,7 @@ TensorFlow and TFX are imported inside the commands: a wrong key is told at once
 """
 
 import contextlib
+import json
 import os
 from collections.abc import Iterator
 from datetime import datetime
@@ -35,6 +36,8 @@ app = typer.Typer(
 )
 config_app = typer.Typer(no_args_is_help=True, help="Look at a configuration.")
 app.add_typer(config_app, name="config")
+bench_app = typer.Typer(no_args_is_help=True, help="Measure speed and memory.")
+app.add_typer(bench_app, name="bench")
 schema_app = typer.Typer(no_args_is_help=True, help="Look at a schema.")
 app.add_typer(schema_app, name="schema")
 
@@ -147,6 +150,21 @@ def check_curated_schema(
             console.print(Text(line), soft_wrap=True)
     if not all(one.ok for one in checks):
         raise typer.Exit(EXIT_BAD_INPUT)
+
+
+@bench_app.command("ingest")
+def bench_ingest(
+    rows: Annotated[int, typer.Option(min=1000, help="Rows of the CSV and Parquet files.")] = 50_000,
+    joined: Annotated[list[int] | None, typer.Option(help="Impressions of a raw Ali-CCP log. Repeatable.")] = None,
+    out: Annotated[Path | None, typer.Option(help="JSON file for the figures.")] = None,
+) -> None:
+    """Compare ImpressionExampleGen with TFX's CsvExampleGen, and measure the Ali-CCP join."""
+    with _errors_told(), screen.noise_to(Path(os.devnull)) as console:
+        from pipeline.bench import ingest
+
+        figures = ingest.bench_ingest(rows, joined or [200_000, 2_000_000], console)
+        if out:
+            out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 def _load_checked(config: str, overrides: list[str] | None) -> Config:

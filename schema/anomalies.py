@@ -10,18 +10,14 @@ def told(anomalies: anomalies_pb2.Anomalies) -> list[str]:
     `drift_skew_info` are not read, they are there for what is within its threshold too.
     """
     lines = {
-        _line(_path(info) or name, reason.description)
+        _line(".".join(info.path.step) or name, description)
         for name, info in anomalies.anomaly_info.items()
-        for reason in info.reason
+        for description in [reason.description for reason in info.reason] or [info.description]
     }
     lines |= {_line("dataset", reason.description) for reason in anomalies.dataset_anomaly_info.reason}
     if anomalies.data_missing:
         lines.add(_line("dataset", "there should be examples. Received: none"))
     return sorted(lines)
-
-
-def _path(info: anomalies_pb2.AnomalyInfo) -> str:
-    return ".".join(info.path.step)
 
 
 def _line(name: str, description: str) -> str:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
+import apache_beam as beam
 import pyarrow as pa
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_metadata.proto.v0.anomalies_pb2 import Anomalies
@@ -11,7 +12,6 @@ from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatistics
 from tfx import types
 from tfx.components.example_validator.executor import DEFAULT_FILE_NAME
 from tfx.components.statistics_gen.stats_artifact_utils import load_statistics
-from tfx.components.util import tfxio_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
@@ -87,18 +87,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         self, examples: list[types.Artifact], schema: schema_pb2.Schema, size: int, available: int
     ) -> pa.RecordBatch:
         """A sample of the train split, of at most `size` examples; see `sample.read_sample`."""
-        records = tfxio_utils.get_split_tfxio(
-            examples,
-            spec.TRAIN_SPLIT,
-            telemetry_descriptors=["DataGuard"],
-            read_as_raw_records=True,
-            raw_record_column_name="example",
-        )
+        paths = fileio.glob(os.path.join(artifact_utils.get_split_uri(examples, spec.TRAIN_SPLIT), "*"))
         directory = os.path.join(self._get_tmp_dir(), "sample")
         with self._make_beam_pipeline() as pipeline:
             _ = (
                 pipeline
-                | "ReadExamples" >> records.BeamSource()
+                | "Files" >> beam.Create(paths, reshuffle=True)
                 | "WriteSample" >> sample.WriteSample(schema, min(1.0, size / available), directory)
             )
         drawn = sample.read_sample(directory, size)

@@ -39,7 +39,7 @@ def alone(
         features: Values of B examples by feature, lists of int64, float32 or binary; null where missing.
         numeric: Features whose values are quantities.
         labels: `click` and `conversion`, int64 [B].
-        fold: 0 or 1, [B]; equal examples should share a fold.
+        fold: 0 or 1, at random, [B].
 
     Returns:
         By feature, then label, then what of the feature tells: an AUC in [0, 1]. The labels are `click` and

@@ -56,7 +56,7 @@ def test_first_run_pushes_and_tells(pushed):
     assert f"pushed        {root / 'serving' / version}" in shown
     for line in ("ctr_auc_all", "cvr_auc_clicked", "ctcvr_auc_all", "pctcvr_pcoc_all", "✓ Trainer", "examples/s"):
         assert line in shown
-    assert "anomaly" not in shown
+    assert "allowed: " not in shown
     (log,) = (root / "logs").glob("*.log")
     assert str(log) in shown.replace("\n", "")
     assert "Component Trainer is running." in log.read_text()
@@ -171,7 +171,7 @@ def test_unchanged_rerun_is_cached_and_pushes_nothing(pushed):
     assert result.exit_code == 0
     for component in ("ImpressionExampleGen", "Transform", "Trainer", "Evaluator", "Pusher"):
         assert f"✓ {component} 0." in result.stdout
-    assert result.stdout.count(" s cached") == 9  # all but the resolver
+    assert result.stdout.count(" s cached") == 10  # all but the resolvers
     assert pushed_versions(root) == before
 
 

@@ -33,6 +33,13 @@ def test_config_show_prints_the_tree_with_defaults():
         ("fields.is_click.entity=user", "`fields.is_click` should be a feature of the schema. Received: is_click"),
         ("fields.user_idd.entity=user", "Received: user_idd, which it does not have; did you mean `user_id`?"),
         ("evaluation.slices=[tabb]", "Received: tabb, which it does not have; did you mean `tab`?"),
+        (
+            "guard.allow=[tab, usr_id]",
+            "`guard.allow` should be features of the schema. Received: usr_id, which it does not have; "
+            "did you mean `user_id`?",
+        ),
+        ("guard.max_auc=2", "`guard.max_auc`: Input should be less than or equal to 1. Received: 2"),
+        ("guard.max_acu=0.9", "unknown key `guard.max_acu`; did you mean `max_auc`?"),
         ("schema=nowhere", "`schema` should be a .pbtxt file or one of: ali_ccp, kuairand. Received: nowhere"),
     ],
 )

@@ -1,83 +1,106 @@
-"""The sample is uniform, of the asked size and the same however the examples are read."""
-
-import hashlib
+"""The sample is uniform, of the asked size and the same however the files are read."""
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pytest
+import tensorflow as tf
 
 from components.data_guard import sample
 from schema import load
 
-BEAM_ARGS = ["--runner=FnApiRunner"]
-
 
 @pytest.fixture
 def project(schema):
-    return load.project(schema, ["page", "price", "tags", "click"])
+    return load.project(schema, ["page", "price", "tags", "unused"])
 
 
 @pytest.fixture
 def drawn(project, tmp_path):
-    """Sample of examples that come in batches."""
+    """Sample of files of examples, given in the order in which they are to be read."""
 
-    def draw(batches: list[list[bytes]], share: float, size: int) -> pa.RecordBatch:
+    def draw(files: dict[str, list[bytes]], share: float, size: int) -> pa.RecordBatch:
         directory = tmp_path / str(len(list(tmp_path.iterdir())))
-        raw = [pa.RecordBatch.from_arrays([pa.array([[e] for e in b])], names=["example"]) for b in batches]
-        with beam.Pipeline(argv=BEAM_ARGS) as pipeline:
-            _ = pipeline | beam.Create(raw) | sample.WriteSample(project, share, str(directory))
+        directory.mkdir()
+        for name, examples in files.items():
+            with tf.io.TFRecordWriter(str(directory / name), "GZIP" if name.endswith(".gz") else "") as writer:
+                for example in examples:
+                    writer.write(example)
+        with beam.Pipeline(argv=["--runner=FnApiRunner"]) as pipeline:
+            paths = pipeline | beam.Create([str(directory / name) for name in files])
+            _ = paths | sample.WriteSample(project, share, str(directory))
         return sample.read_sample(str(directory), size)
 
     return draw
 
 
-def content(batch: pa.RecordBatch) -> list[dict]:
-    return batch.drop_columns(sample.HASH).to_pylist()
+@pytest.fixture
+def numbered(shop):
+    """Columns whose feature `unused` numbers the examples."""
+    return lambda rows: shop(rows) | {"unused": list(range(rows))}
 
 
-def test_all_examples_are_decoded_where_there_are_few(drawn, encode, shop):
-    columns = shop(100)
+def numbers(batch: pa.RecordBatch) -> list[int]:
+    return batch["unused"].flatten().to_pylist()
+
+
+def test_all_examples_are_decoded_where_there_are_few(drawn, encode, numbered):
+    columns = numbered(100)
     columns["tags"][0] = columns["price"][0] = None
     examples = encode(columns)
-    batch = drawn([examples[:60], examples[60:]], share=1.0, size=1000)
-    assert set(batch.schema.names) == {"click", "page", "price", "tags", sample.HASH}
-    assert batch.num_rows == 100
-    hashes = [int.from_bytes(hashlib.blake2b(e, digest_size=8).digest(), "little") for e in examples]
-    assert batch[sample.HASH].to_pylist() == sorted(hashes)
-    first = hashes.index(min(hashes))
-    row = content(batch)[0]
-    assert row["page"] == [columns["page"][first]]
-    assert row["price"] == (None if columns["price"][first] is None else [pytest.approx(columns["price"][first])])
-    assert row["tags"] == ([tag.encode() for tag in columns["tags"][first]] if columns["tags"][first] else None)
+    batch = drawn({"a.gz": examples[:60], "b": examples[60:]}, share=1.0, size=1000)
+    assert set(batch.schema.names) == {"page", "price", "tags", "unused", sample.KEY}
+    assert sorted(numbers(batch)) == list(range(100))
+    for row in batch.to_pylist():
+        (number,) = row["unused"]
+        price, tags = columns["price"][number], columns["tags"][number]
+        assert row["page"] == [columns["page"][number]]
+        assert row["price"] == (None if price is None else [np.float32(price)])
+        assert row["tags"] == (tags and [tag.encode() for tag in tags])
 
 
-def test_the_same_sample_whichever_way_the_examples_are_read(drawn, encode, shop):
-    examples = encode(shop(600))
-    one = drawn([examples], share=0.5, size=200)
-    other = drawn([examples[::-1][:50], examples[::-1][50:]], share=0.5, size=200)
+def test_the_same_sample_in_whichever_order_the_files_are_read(drawn, encode, numbered):
+    examples = encode(numbered(600))
+    files = {"a": examples[:100], "b": examples[100:400], "c": examples[400:]}
+    one = drawn(files, share=0.5, size=200)
+    other = drawn(dict(reversed(files.items())), share=0.5, size=200)
     assert one.num_rows == 200
     assert one.equals(other)
 
 
-def test_the_share_is_kept_in_expectation_and_the_size_is_a_limit(drawn, encode, shop):
-    examples = encode(shop(4000) | {"unused": list(range(4000))})
-    kept = drawn([examples], share=0.25, size=4000)
-    assert 1000 - 4 * 28 < kept.num_rows < 1000 + 4 * 28
-    assert drawn([examples], share=0.25, size=700).equals(kept.slice(0, 700))
+def test_the_sample_does_not_depend_on_how_a_map_is_serialized(drawn, encode, numbered):
+    """The order of the features in a serialized tf.Example is another one each time."""
+    columns = numbered(300)
+    backwards = dict(reversed(columns.items()))
+    assert numbers(drawn({"a": encode(columns)}, 0.5, 100)) == numbers(drawn({"a": encode(backwards)}, 0.5, 100))
 
 
-def test_batches_that_keep_nothing_are_no_trouble(drawn, encode, shop):
-    examples = encode(shop(300))
-    batches = [[example] for example in examples]
-    assert 0 < drawn(batches, share=0.1, size=300).num_rows < 100
+def test_the_share_is_kept_in_expectation_and_the_size_is_a_limit(drawn, encode, numbered):
+    files = {"a": encode(numbered(20_000))}
+    kept = drawn(files, share=0.25, size=20_000)
+    deviation = (20_000 * 0.25 * 0.75) ** 0.5
+    assert abs(kept.num_rows - 5000) < 4 * deviation
+    # Beginning, middle and end of a file are kept alike, in several batches of reading.
+    assert abs(np.mean(numbers(kept)) - 10_000) < 4 * 20_000 / (12 * 5000) ** 0.5
+    assert drawn(files, share=0.25, size=700).equals(kept.slice(0, 700))
 
 
-def test_equal_examples_share_a_fold_and_the_folds_are_halves(drawn, encode, shop):
-    examples = encode(shop(1000) | {"unused": list(range(1000))})
-    batch = drawn([examples + examples[:200]], share=1.0, size=2000)
+def test_files_of_other_names_have_other_keys(drawn, encode, numbered):
+    examples = encode(numbered(300))
+    both = drawn({"a": examples, "b": examples}, share=1.0, size=600)
+    assert len(set(both[sample.KEY].to_pylist())) == 600
+
+
+def test_files_that_nothing_is_kept_of_are_no_trouble(drawn, encode, numbered):
+    examples = encode(numbered(60))
+    files = {str(number): [example] for number, example in enumerate(examples)}
+    assert 0 < drawn(files, share=0.2, size=60).num_rows < 30
+
+
+def test_folds_are_halves_that_do_not_follow_the_order(drawn, encode, numbered):
+    batch = drawn({"a": encode(numbered(4000))}, share=0.5, size=4000)
     fold = sample.folds(batch)
-    hashes = batch[sample.HASH].to_numpy()
-    assert len(np.unique(hashes)) == 1000
-    assert len(np.unique(np.stack([hashes, fold.astype(np.uint64)], axis=1), axis=0)) == 1000
-    assert 530 < fold.sum() < 670
+    assert set(fold) == {0, 1}
+    assert abs(fold.mean() - 0.5) < 4 * 0.5 / 2000**0.5
+    assert abs(np.corrcoef(fold, numbers(batch))[0, 1]) < 0.1
+    assert abs(np.corrcoef(fold[1:], fold[:-1])[0, 1]) < 0.1

@@ -1,0 +1,47 @@
+"""Measuring a call in a process of its own."""
+
+import multiprocessing
+import resource
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a call took.
+
+    Attributes:
+        seconds: From its begin to its end.
+        cpu_seconds: Of all of its threads.
+        start_mb: Memory of the process before it, its imports included.
+        peak_mb: Most memory of the process.
+    """
+
+    seconds: float
+    cpu_seconds: float
+    start_mb: float
+    peak_mb: float
+
+
+def measure(prepare: Callable[..., Callable[[], None]], *arguments: object) -> Measured:
+    """Runs what `prepare` gives in a fresh process, so that neither memory nor caches of earlier ones count.
+
+    Args:
+        prepare: Importable; imports and makes ready, outside of the measured time.
+        arguments: Of `prepare`.
+    """
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(_measured, prepare, arguments).result()
+
+
+def _measured(prepare: Callable[..., Callable[[], None]], arguments: tuple[object, ...]) -> Measured:
+    call = prepare(*arguments)
+    start_mb, cpu, start = _peak_mb(), time.process_time(), time.perf_counter()
+    call()
+    return Measured(time.perf_counter() - start, time.process_time() - cpu, start_mb, _peak_mb())
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
