@@ -31,7 +31,9 @@ def check(split: str, found: SplitReport, max_dead_share: float, letters: str, l
     for kind in (CLICKS, CONVERSIONS):
         _check_events(split, kind, counts)
     for too_many in dead_letter_problems(found, max_dead_share):
-        raise InputError(f"split {split}: {too_many}, {found.letters[0]}; all of them: {letters}/{split}-*.jsonl")
+        raise InputError(
+            f"split {split}: {too_many}, such as {found.letters[0]}; all of them: {letters}/{split}-*.jsonl"
+        )
     if not counts[report.EXAMPLES]:
         left_out = counts[report.DROPPED]
         dropped = f", {left_out} of them dropped" if left_out else ""

@@ -74,7 +74,8 @@ def check_rows(rows: Rows, columns: Sequence[Column], log: LogFormat, labelled: 
         counts[report.DUPLICATES] = int(repeated.sum())
         dropped |= repeated & (log.duplicates is not None and log.duplicates.remove)
     keep = ~dead & ~dropped
-    letters = [*rows.dead, *rows.dead_others, *(rows.dead_letter(i, reason) for i, reason in sorted(reasons.items()))]
+    letters = [*rows.dead, *rows.dead_others, *(rows.dead_letter(i, reason) for i, reason in reasons.items())]
+    letters.sort(key=lambda letter: letter.number)
     counts[report.ROWS_IN] = size + len(rows.dead)
     counts[report.EXAMPLES] = int(keep.sum())
     counts[report.DEAD_LETTERS] = len(rows.dead) + len(reasons)

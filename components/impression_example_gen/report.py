@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -55,5 +56,10 @@ def merge(reports: Iterable[SplitReport]) -> SplitReport:
     for report in reports:
         counts.update(report.counts)
         problems = set(sorted(problems.union(report.problems))[:_PROBLEMS_KEPT])
-        letters = set(sorted(letters.union(report.letters))[:_LETTERS_KEPT])
-    return SplitReport(dict(counts), tuple(sorted(problems)), tuple(sorted(letters)))
+        letters = set(sorted(letters.union(report.letters), key=_by_number)[:_LETTERS_KEPT])
+    return SplitReport(dict(counts), tuple(sorted(problems)), tuple(sorted(letters, key=_by_number)))
+
+
+def _by_number(letter: str) -> list[tuple[int, str]]:
+    """So that line 9 comes before line 10."""
+    return [(int(part) if part.isdigit() else -1, part) for part in re.split(r"(\d+)", letter)]

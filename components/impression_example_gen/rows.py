@@ -29,6 +29,11 @@ class DeadLetter:
     reason: str
     raw: bytes
 
+    @property
+    def number(self) -> int:
+        """The position without its unit."""
+        return int(self.position.rpartition(" ")[2])
+
     def to_json(self) -> str:
         """One line; the bytes are in base64."""
         raw = base64.b64encode(self.raw).decode()

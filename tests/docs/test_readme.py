@@ -1,16 +1,12 @@
 """The README's own-log example, run as it is written."""
 
-import os
 import random
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 README = Path(__file__).parents[2] / "README.md"
-BLOCK = re.compile(r"<!-- (file: (?P<file>\S+)|run) -->\n```\w*\n(?P<text>.*?)```", re.DOTALL)
 
 
 def write_day(path: Path, header: str, day: int) -> None:
@@ -28,27 +24,12 @@ def write_day(path: Path, header: str, day: int) -> None:
 
 
 @pytest.mark.slow
-def test_your_own_log(tmp_path):
-    commands = []
-    for block in BLOCK.finditer(README.read_text(encoding="utf-8")):
-        if block["file"]:
-            path = tmp_path / block["file"]
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(block["text"])
-        else:
-            commands += block["text"].splitlines()
-    header = (tmp_path / "shop" / "header").read_text().strip()
+def test_your_own_log(tmp_path, run_document):
+    header = re.search(r"<!-- file: shop/header -->\n```csv\n(.*)\n", README.read_text(encoding="utf-8"))[1]
+    (tmp_path / "shop").mkdir()
     for day in (1, 2, 3):
         write_day(tmp_path / "shop" / f"day-{day}.csv", header, day)
-
-    scripts = Path(sys.executable).parent
-    environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
-    answers = []
-    for command in commands:
-        done = subprocess.run(command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-        answers.append(done.stdout)
-    ran, predicted = answers
+    ran, predicted = run_document("README.md", tmp_path)
     assert "blessed       yes" in ran
     assert "allowed: " not in ran
     lines = predicted.splitlines()

@@ -1,0 +1,56 @@
+"""Runs the examples of a document as a reader would."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+BLOCK = re.compile(
+    r"<!-- (file: (?P<file>\S+)|(?P<run>run)(, exit (?P<exit>\d))?|(?P<prints>prints)) -->\n```\w*\n(?P<text>.*?)```",
+    re.DOTALL,
+)
+
+
+@pytest.fixture(scope="session")
+def run_document() -> Callable[[str, Path], list[str]]:
+    """Writes the files of a document to a folder and runs its commands there, in order.
+
+    `<!-- file: NAME -->` stands before a file, `<!-- run -->` or `<!-- run, exit 2 -->` before commands (it
+    is the last one that ends so), `<!-- prints -->` before what the commands just run have printed, where … stands for anything. Gives what each
+    command printed.
+    """
+
+    def run(document: str, directory: Path) -> list[str]:
+        scripts = Path(sys.executable).parent
+        environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "200"}
+        printed: list[str] = []
+        last = ""
+        for block in BLOCK.finditer((REPOSITORY / document).read_text(encoding="utf-8")):
+            if block["file"]:
+                path = directory / block["file"]
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(block["text"], encoding="utf-8")
+            elif block["prints"]:
+                pattern = ".*".join(re.escape(part) for part in block["text"].strip().split("…"))
+                assert re.fullmatch(pattern, last.strip(), re.DOTALL), (
+                    f"should print\n{block['text']}\nReceived:\n{last}"
+                )
+            else:
+                last = ""
+                *before, end = block["text"].splitlines()
+                for command, code in [*((command, 0) for command in before), (end, int(block["exit"] or 0))]:
+                    done = subprocess.run(
+                        command, shell=True, cwd=directory, env=environment, capture_output=True, text=True
+                    )
+                    output = done.stdout + done.stderr
+                    assert done.returncode == code, f"{command}\n{output}"
+                    printed.append(output)
+                    last += output
+        return printed
+
+    return run
