@@ -20,9 +20,9 @@ BLOCK = re.compile(
 def run_document() -> Callable[[str, Path], list[str]]:
     """Writes the files of a document to a folder and runs its commands there, in order.
 
-    `<!-- file: NAME -->` stands before a file, `<!-- run -->` or `<!-- run, exit 2 -->` before commands (it
-    is the last one that ends so), `<!-- prints -->` before what the commands just run have printed, where … stands for anything. Gives what each
-    command printed.
+    `<!-- file: NAME -->` stands before a file; `<!-- run -->` before commands, `<!-- run, exit 2 -->` where the last of
+    them ends so; `<!-- prints -->` before what they have printed, where … stands for anything. Gives what each command
+    printed.
     """
 
     def run(document: str, directory: Path) -> list[str]:

@@ -144,7 +144,7 @@ def test_order_of_a_number_either_way(tells, labels, draw):
 
 
 def test_missing_numbers_come_first_or_last(tells, labels, draw):
-    present = np.where(labels["click"] == 1, draw.random(ROWS), np.nan)
+    present = np.where(labels["click"] == 1, draw.normal(0, 1, ROWS), np.nan)
     for rows in (
         [None if np.isnan(value) else float(value) for value in present],
         [float(value) for value in present],  # NaN is a missing number too

@@ -80,6 +80,7 @@ def test_the_share_is_kept_in_expectation_and_the_size_is_a_limit(drawn, encode,
     kept = drawn(files, share=0.25, size=20_000)
     deviation = (20_000 * 0.25 * 0.75) ** 0.5
     assert abs(kept.num_rows - 5000) < 4 * deviation
+    assert len(set(kept[sample.KEY].to_pylist())) == kept.num_rows
     # Beginning, middle and end of a file are kept alike, in several batches of reading.
     assert abs(np.mean(numbers(kept)) - 10_000) < 4 * 20_000 / (12 * 5000) ** 0.5
     assert drawn(files, share=0.25, size=700).equals(kept.slice(0, 700))

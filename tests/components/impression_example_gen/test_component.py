@@ -17,8 +17,10 @@ def component(**changes) -> ImpressionExampleGen:
     arguments = {
         "schema": types.Channel(type=standard_artifacts.Schema),
         "input_base": "/logs",
-        "splits": {"train": ("a*.csv", "b.csv"), "eval": ["c.csv"]},
+        "splits": {"train": {"impressions": ("a*.csv", "b.csv")}, "eval": {"impressions": ["c.csv"]}},
         "log": LOG,
+        "serving_format": "jsonl",
+        "dead_letters": "/dead",
         "fingerprint": "f00",
     }
     return ImpressionExampleGen(**{**arguments, **changes})
@@ -26,12 +28,28 @@ def component(**changes) -> ImpressionExampleGen:
 
 def test_parameters():
     parameters = component().exec_properties
-    assert parameters.keys() == {"input_base", "splits", "log_format", "fingerprint"}
+    assert parameters.keys() == {
+        "input_base",
+        "splits",
+        "log_format",
+        "serving_format",
+        "dead_letters",
+        "fingerprint",
+    }
     assert parameters["input_base"] == "/logs"
+    assert parameters["serving_format"] == "jsonl"
+    assert parameters["dead_letters"] == "/dead"
     assert parameters["fingerprint"] == "f00"
-    assert json.loads(parameters["splits"]) == {"train": ["a*.csv", "b.csv"], "eval": ["c.csv"]}
-    assert list(json.loads(parameters["splits"])) == ["train", "eval"]
+    splits = json.loads(parameters["splits"])
+    assert splits == {"train": {"impressions": ["a*.csv", "b.csv"]}, "eval": {"impressions": ["c.csv"]}}
+    assert list(splits) == ["train", "eval"]
     assert LogFormat.model_validate_json(parameters["log_format"]) == LOG
+
+
+def test_roles_are_handed_on_in_their_order():
+    roles = {"clicks": ("k.csv",), "impressions": ("i.csv",), "conversions": ("v.csv",)}
+    splits = json.loads(component(splits={"train": roles}).exec_properties["splits"])
+    assert list(splits["train"].items()) == [(role, list(patterns)) for role, patterns in roles.items()]
 
 
 def test_inputs_and_outputs():
@@ -50,9 +68,13 @@ def test_parameters_change_with_every_part_of_the_configuration():
         component(),
         component(fingerprint="f01"),
         component(input_base="/other"),
-        component(splits={"train": ["a*.csv"], "eval": ["c.csv"]}),
+        component(serving_format="csv"),
+        component(dead_letters="/elsewhere"),
+        component(splits={"train": {"impressions": ["a*.csv"]}, "eval": {"impressions": ["c.csv"]}}),
         component(log=LOG.model_copy(update={"conversion_without_click": "drop"})),
         component(log=LOG.model_copy(update={"list_separator": ","})),
+        component(log=LogFormat.model_validate({**LOG.model_dump(), "duplicates": {"key": ["user"]}})),
+        component(log=LOG.model_copy(update={"max_dead_letter_share": 0.5})),
     ]
     assert len({json.dumps(dict(v.exec_properties), sort_keys=True) for v in variants}) == len(variants)
 

@@ -1,9 +1,12 @@
 """The executor's real `Do` on real files and Beam's own runner: what it writes, and what it refuses."""
 
+import base64
 import glob
 import gzip
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,9 +19,8 @@ from tfx.types import artifact_utils, standard_artifacts
 from components.impression_example_gen.component import ImpressionExampleGen
 from components.impression_example_gen.executor import Executor
 from components.impression_example_gen.log_format import LogFormat
+from pipeline.beam import LOCAL_ARGS
 from schema.errors import InputError
-
-BEAM_ARGS = ["--runner=FnApiRunner", "--sdk_container_image=unused"]
 
 SCHEMA = """
 default_environment: "TRAINING"
@@ -30,72 +32,63 @@ feature {
   name: "conversion" type: INT value_count { min: 1 max: 1 } int_domain { min: 0 max: 1 }
   not_in_environment: "SERVING"
 }
-feature { name: "user_id" type: INT value_count { min: 1 max: 1 } }
-feature { name: "city" type: BYTES value_count { min: 1 max: 1 } }
+feature { name: "user_id" type: INT value_count { min: 1 max: 1 } presence { min_fraction: 1 } }
+feature { name: "city" type: BYTES value_count { min: 1 max: 1 } presence { min_fraction: 0.5 } }
 feature { name: "price" type: FLOAT value_count { min: 1 max: 1 } }
 feature { name: "tags" type: BYTES value_count { min: 0 max: 10 } }
 feature { name: "history" type: INT value_count { min: 0 max: 20 } }
+feature { name: "known_later" type: INT value_count { min: 1 max: 1 } not_in_environment: "SERVING" }
 feature { name: "time_ms" type: INT lifecycle_stage: DISABLED }
-feature { name: "long_view" type: INT lifecycle_stage: DISABLED }
 """
 
-COLUMNS = ("user_id", "is_click", "is_like", "city", "price", "tags", "history", "time_ms", "long_view", "unknown")
-TYPES = (
-    *(pa.int64(),) * 3,
-    pa.string(),
-    pa.float64(),
-    pa.list_(pa.string()),
-    pa.list_(pa.int64()),
-    *(pa.int64(),) * 2,
-    pa.string(),
-)
+TYPES = {
+    "user_id": pa.int64(),
+    "is_click": pa.int64(),
+    "is_like": pa.int64(),
+    "city": pa.string(),
+    "price": pa.float64(),
+    "tags": pa.list_(pa.string()),
+    "history": pa.list_(pa.int64()),
+    "time_ms": pa.int64(),
+    "unknown": pa.string(),
+}
+COLUMNS = tuple(TYPES)
 # train-1: a conversion, an impression. train-2: a click, a like without a click. eval-1: a conversion, nothing known.
 TRAIN_1 = [
-    (1, 1, 1, "Köln", 0.5, ["a", "b"], [3, 1, 2], 111, 1, "x"),
-    (2, 0, 0, None, None, None, None, 112, 0, "x"),
+    (1, 1, 1, "Köln", 0.5, ["a", "b"], [3, 1, 2], 111, "x"),
+    (2, 0, 0, None, None, None, None, 112, "x"),
 ]
 TRAIN_2 = [
-    (3, 1, 0, "Rome", -1.5, ["c"], [4], 113, 1, "x"),
-    (4, 0, 1, "Oslo", 2.0, None, [5, 6], 114, 1, "x"),
+    (3, 1, 0, "Rome", -1.5, ["c"], [4], 113, "x"),
+    (4, 0, 1, "Oslo", 2.0, None, [5, 6], 114, "x"),
 ]
 EVAL_1 = [
-    (5, 1, 1, "Köln", 8.0, ["a"], [3], 211, 0, "y"),
-    (6, 0, 0, "Bern", None, None, [7], 212, 0, "y"),
+    (5, 1, 1, "Köln", 8.0, ["a"], [3], 211, "y"),
+    (6, 0, 0, "Bern", None, None, [7], 212, "y"),
 ]
 FILES = {"train-1": TRAIN_1, "train-2": TRAIN_2, "eval-1": EVAL_1}
 SPLITS = {"train": ["train-*"], "eval": ["eval-1.*"]}
 
 
-def ints(*values: int) -> tf.train.Feature:
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+def example(user: int, click: int, conversion: int, **features: object) -> dict[str, list]:
+    given = {name: value if isinstance(value, list) else [value] for name, value in features.items()}
+    none: dict[str, list] = {"city": [], "price": [], "tags": [], "history": [], "known_later": []}
+    return none | given | {"user_id": [user], "click": [click], "conversion": [conversion]}
 
 
-def floats(*values: float) -> tf.train.Feature:
-    return tf.train.Feature(float_list=tf.train.FloatList(value=values))
-
-
-def strings(*values: str) -> tf.train.Feature:
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[v.encode() for v in values]))
-
-
-def example(user: int, click: int, conversion: int, **features: tf.train.Feature) -> tf.train.Example:
-    feature = {"user_id": ints(user), "click": ints(click), "conversion": ints(conversion), **features}
-    return tf.train.Example(features=tf.train.Features(feature=feature))
-
-
-KOELN = example(1, 1, 1, city=strings("Köln"), price=floats(0.5), tags=strings("a", "b"), history=ints(3, 1, 2))
-NOTHING = example(2, 0, 0, city=strings(), price=floats(), tags=strings(), history=ints())
-ROME = example(3, 1, 0, city=strings("Rome"), price=floats(-1.5), tags=strings("c"), history=ints(4))
-OSLO = example(4, 0, 0, city=strings("Oslo"), price=floats(2.0), tags=strings(), history=ints(5, 6))
-KOELN_EVAL = example(5, 1, 1, city=strings("Köln"), price=floats(8.0), tags=strings("a"), history=ints(3))
-BERN = example(6, 0, 0, city=strings("Bern"), price=floats(), tags=strings(), history=ints(7))
+KOELN = example(1, 1, 1, city="Köln", price=0.5, tags=["a", "b"], history=[3, 1, 2])
+NOTHING = example(2, 0, 0)
+ROME = example(3, 1, 0, city="Rome", price=-1.5, tags="c", history=4)
+OSLO = example(4, 0, 0, city="Oslo", price=2.0, history=[5, 6])
+KOELN_EVAL = example(5, 1, 1, city="Köln", price=8.0, tags="a", history=3)
+BERN = example(6, 0, 0, city="Bern", history=7)
 
 
 def write_file(folder: Path, name: str, rows: list[tuple], ending: str) -> str:
     path = folder / f"{name}.{ending}"
     if ending == "parquet":
         columns = zip(*rows, strict=True) if rows else [()] * len(COLUMNS)
-        arrays = [pa.array(column, kind) for column, kind in zip(columns, TYPES, strict=True)]
+        arrays = [pa.array(column, kind) for column, kind in zip(columns, TYPES.values(), strict=True)]
         pq.write_table(pa.Table.from_arrays(arrays, names=list(COLUMNS)), path)
     else:
         lines = [",".join(COLUMNS)]
@@ -119,24 +112,33 @@ class Run:
         os.mkdir(self.schema.uri)
         Path(self.schema.uri, "schema.pbtxt").write_text(SCHEMA)
         self.examples = standard_artifacts.Examples()
-        self.examples.uri = str(folder / "examples")
+        self.examples.uri = str(folder / "examples" / "7")
+        self.dead_letters = folder / "dead"
         self.temporary = str(folder / "tmp")
         self.format = "parquet" if ending == "parquet" else "csv"
 
-    def do(self, policy: str = "as_no_conversion", splits: dict[str, list[str]] = SPLITS) -> "Run":
-        log = LogFormat(
-            format=self.format,
-            labels={"click": "is_click", "conversion": "is_like"},
-            conversion_without_click=policy,
-        )
+    def do(
+        self,
+        policy: str = "as_no_conversion",
+        splits: dict[str, list[str]] = SPLITS,
+        serving_format: str = "jsonl",
+        **log: Any,
+    ) -> "Run":
         component = ImpressionExampleGen(
             schema=types.Channel(type=standard_artifacts.Schema),
             input_base=str(self.logs),
-            splits=splits,
-            log=log,
+            splits={split: {"impressions": patterns} for split, patterns in splits.items()},
+            log=LogFormat(
+                format=self.format,
+                labels={"click": "is_click", "conversion": "is_like"},
+                conversion_without_click=policy,
+                **log,
+            ),
+            serving_format=serving_format,
+            dead_letters=str(self.dead_letters),
             fingerprint="f",
         )
-        context = BaseBeamExecutor.Context(beam_pipeline_args=BEAM_ARGS, tmp_dir=self.temporary, unique_id="1")
+        context = BaseBeamExecutor.Context(beam_pipeline_args=list(LOCAL_ARGS), tmp_dir=self.temporary, unique_id="1")
         Executor(context).Do({"schema": [self.schema]}, {"examples": [self.examples]}, component.exec_properties)
         return self
 
@@ -145,40 +147,36 @@ class Run:
             self.do(**arguments)
         return str(error.value)
 
-    def split(self, name: str) -> list[tf.train.Example]:
-        """Examples by user."""
+    def split(self, name: str) -> list[dict[str, list]]:
+        """Examples in the order of the files."""
         shards = sorted(glob.glob(os.path.join(self.examples.uri, f"Split-{name}", "*")))
         assert shards
         assert all(os.path.basename(s).startswith("data_tfrecord-") and s.endswith(".gz") for s in shards)
-        records = tf.data.TFRecordDataset(shards, compression_type="GZIP")
-        parsed = [tf.train.Example.FromString(record.numpy()) for record in records]
-        return sorted(parsed, key=lambda e: e.features.feature["user_id"].int64_list.value[0])
+        records = tf.data.TFRecordDataset(shards, compression_type="GZIP").as_numpy_iterator()
+        found = [tf.train.Example.FromString(record).features.feature for record in records]
+        return [{feature: values(row[feature]) for feature in row} for row in found]
 
     def counts(self, split: str) -> dict[str, int]:
-        names = (
-            "rows_in",
-            "examples",
-            "dropped",
-            "bad_rows",
-            "conversions_without_click",
-            "clicks",
-            "conversions",
-        )
-        return {name: self.examples.get_int_custom_property(f"{split}_{name}") for name in names}
+        """Those that are not 0."""
+        found = self.examples.mlmd_artifact.custom_properties.items()
+        return {n.removeprefix(f"{split}_"): c.int_value for n, c in found if n.startswith(split) and c.int_value}
+
+    def letters(self, split: str) -> list[tuple[str, str, str]]:
+        """(name of the file, position, raw)."""
+        lines = [
+            json.loads(line)
+            for path in sorted((self.dead_letters / "7").glob(f"{split}-*.jsonl"))
+            for line in path.read_text().splitlines()
+        ]
+        return [
+            (Path(line["file"]).name, line["position"], base64.b64decode(line["raw_base64"]).decode()) for line in lines
+        ]
 
 
-def same(found: list[tf.train.Example], expected: list[tf.train.Example]) -> bool:
-    """Equal, where a feature without values is the same whatever its kind."""
-    return [without_kinds(e) for e in found] == [without_kinds(e) for e in expected]
-
-
-def without_kinds(message: tf.train.Example) -> dict[str, tuple[str | None, list]]:
-    result = {}
-    for name, feature in message.features.feature.items():
-        kind = feature.WhichOneof("kind")
-        values = list(getattr(feature, kind).value) if kind else []
-        result[name] = (kind if values else None, values)
-    return result
+def values(feature: tf.train.Feature) -> list:
+    kind = feature.WhichOneof("kind")
+    found = list(getattr(feature, kind).value) if kind else []
+    return [value.decode() for value in found] if kind == "bytes_list" else found
 
 
 # --- What it writes.
@@ -189,105 +187,154 @@ def kept(tmp_path_factory) -> Run:
     return Run(tmp_path_factory.mktemp("kept"), FILES).do()
 
 
-def test_examples_of_each_split_to_the_last_value(kept):
-    assert same(kept.split("train"), [KOELN, NOTHING, ROME, OSLO])
-    assert same(kept.split("eval"), [KOELN_EVAL, BERN])
+def test_examples_of_each_split_to_the_last_value_and_only_what_the_schema_allows(kept):
+    assert kept.split("train") == [KOELN, NOTHING, ROME, OSLO]
+    assert kept.split("eval") == [KOELN_EVAL, BERN]
 
 
-def test_only_what_the_schema_allows_is_in_the_examples(kept):
-    allowed = {"click", "conversion", "user_id", "city", "price", "tags", "history"}
-    for split in ("train", "eval"):
-        for written in kept.split(split):
-            assert written.features.feature.keys() == allowed
-    assert not {"is_click", "is_like", "time_ms", "long_view", "unknown"} & allowed
-
-
-def test_the_artifact_tells_its_splits_and_format(kept):
+def test_the_artifact_tells_its_splits_and_format_and_where_dead_letters_would_be(kept):
     assert artifact_utils.decode_split_names(kept.examples.split_names) == ["train", "eval"]
     assert kept.examples.get_string_custom_property("payload_format") == "FORMAT_TF_EXAMPLE"
+    assert kept.examples.get_string_custom_property("dead_letters_at") == str(kept.dead_letters / "7")
+    assert not [path for path in kept.dead_letters.rglob("*") if path.is_file()]
 
 
 def test_the_artifact_keeps_the_counts(kept):
-    assert kept.counts("train") == {
-        "rows_in": 4,
-        "examples": 4,
-        "dropped": 0,
-        "bad_rows": 0,
-        "conversions_without_click": 1,
-        "clicks": 2,
-        "conversions": 1,
-    }
-    assert kept.counts("eval") == {
-        "rows_in": 2,
-        "examples": 2,
-        "dropped": 0,
-        "bad_rows": 0,
-        "conversions_without_click": 0,
-        "clicks": 1,
-        "conversions": 1,
-    }
+    known = {"rows_in": 4, "examples": 4, "conversions_without_click": 1, "clicks": 2, "conversions": 1}
+    assert kept.counts("train") == known
+    assert kept.counts("eval") == {"rows_in": 2, "examples": 2, "clicks": 1, "conversions": 1}
+    names = {"rows_in", "examples", "dead_letters", "dropped", "duplicates", "conversions_without_click"}
+    names |= {"clicks", "conversions"}
+    kept_names = {n for n in kept.examples.mlmd_artifact.custom_properties if n.startswith(("train_", "eval_"))}
+    assert kept_names == {f"{split}_{name}" for split in ("train", "eval") for name in names}
+
+
+def test_nothing_is_left_but_examples_and_reports(kept):
+    found = {path.relative_to(kept.examples.uri).parts[0] for path in Path(kept.examples.uri).rglob("*")}
+    assert found == {"Split-train", "Split-eval", "report-train.json", "report-eval.json"}
 
 
 def test_drop_leaves_rows_out_and_counts_them(tmp_path):
     run = Run(tmp_path, FILES).do(policy="drop")
-    assert same(run.split("train"), [KOELN, NOTHING, ROME])
-    assert same(run.split("eval"), [KOELN_EVAL, BERN])
+    assert run.split("train") == [KOELN, NOTHING, ROME]
+    assert run.split("eval") == [KOELN_EVAL, BERN]
     assert run.counts("train") == {
         "rows_in": 4,
         "examples": 3,
         "dropped": 1,
-        "bad_rows": 0,
         "conversions_without_click": 1,
         "clicks": 2,
         "conversions": 1,
     }
 
 
-@pytest.mark.parametrize("ending", ["csv", "csv.gz"])
-def test_csv_gives_the_same_examples(tmp_path, ending, kept):
-    run = Run(tmp_path, FILES, ending).do()
+def test_csv_gz_gives_the_same_examples(tmp_path, kept):
+    run = Run(tmp_path, FILES, "csv.gz").do()
     for split in ("train", "eval"):
-        assert same(run.split(split), kept.split(split))
+        assert run.split(split) == kept.split(split)
         assert run.counts(split) == kept.counts(split)
 
 
 def test_files_without_rows_beside_others_do_no_harm(tmp_path):
     run = Run(tmp_path, {**FILES, "train-0": [], "train-3": []}).do()
-    assert same(run.split("train"), [KOELN, NOTHING, ROME, OSLO])
+    assert run.split("train") == [KOELN, NOTHING, ROME, OSLO]
     assert run.counts("train")["rows_in"] == 4
 
 
-def test_error_passes_a_log_that_keeps_the_rule(tmp_path):
-    run = Run(tmp_path, {"train-1": TRAIN_1, "eval-1": EVAL_1}).do(policy="error")
-    assert same(run.split("train"), [KOELN, NOTHING])
-    assert run.counts("train")["conversions_without_click"] == 0
+# --- Dead letters.
 
 
-# --- What it refuses.
-
-
-def changed(row: tuple, **values) -> tuple:
+def changed(row: tuple, **values: object) -> tuple:
     return tuple(values.get(name, value) for name, value in zip(COLUMNS, row, strict=True))
 
 
-def test_error_names_file_row_and_rule(tmp_path):
+def test_dead_letters_up_to_the_limit_are_put_aside(tmp_path):
+    rows = [TRAIN_1[0], changed(TRAIN_1[1], is_click=2), TRAIN_2[1], TRAIN_2[0]]
+    run = Run(tmp_path, {"train-1": rows, "eval-1": EVAL_1}, "csv").do(policy="error", max_dead_letter_share=0.5)
+    assert run.split("train") == [KOELN, ROME]
+    assert run.letters("train") == [
+        ("train-1.csv", "line 3", "2,2,0,,,,,112,x"),
+        ("train-1.csv", "line 4", "4,0,1,Oslo,2.0,,5|6,114,x"),
+    ]
+    assert run.letters("eval") == []
+    assert run.counts("train") == {
+        "rows_in": 4,
+        "examples": 2,
+        "dead_letters": 2,
+        "conversions_without_click": 1,
+        "clicks": 2,
+        "conversions": 1,
+    }
+
+
+def test_more_dead_letters_than_the_limit_stop_the_run_and_stay(tmp_path):
+    rows = [EVAL_1[0], EVAL_1[1], changed(EVAL_1[1], is_like=-1, city=None)]
+    run = Run(tmp_path, {"train-1": TRAIN_1, "eval-1": rows})
+    assert run.refused(max_dead_letter_share=0.33) == (
+        "split eval: at most 33.00% of the rows should be dead letters (`data.log.max_dead_letter_share`). "
+        f"Received: 1 of 3, such as {run.paths['eval-1']}, row 2: column `is_like` should be 0 or 1. Received: -1; "
+        f"all of them: {run.dead_letters}/7/eval-*.jsonl"
+    )
+    ((name, position, raw),) = run.letters("eval")
+    assert (name, position) == ("eval-1.parquet", "row 2")
+    assert json.loads(raw) == {
+        "user_id": 6,
+        "is_click": 0,
+        "is_like": -1,
+        "city": None,
+        "price": None,
+        "tags": None,
+        "history": [7],
+    }
+
+
+# --- The split of logged requests.
+
+
+def write_requests(run: Run, name: str, *requests: dict | bytes) -> None:
+    lines = [request if isinstance(request, bytes) else json.dumps(request).encode() for request in requests]
+    (run.logs / name).write_bytes(b"\n".join(lines) + b"\n")
+
+
+SERVED = {**SPLITS, "serving": ["served.*"]}
+
+
+def test_requests_need_no_labels_and_have_a_format_of_their_own(tmp_path):
     run = Run(tmp_path, FILES)
-    assert run.refused(policy="error") == (
-        f"{run.paths['train-2']}, row 1 should not have a conversion (`is_like`) without a click (`is_click`) "
-        "under `data.log.conversion_without_click: error`"
+    requests = [
+        {"user_id": 9, "city": "Bonn", "is_click": 7, "known_later": 1, "time_ms": 3, "tags": ["z"], "price": 1},
+        {"user_id": 10},
+        b"{",
+    ]
+    write_requests(run, "served.jsonl", *requests)
+    run.do(splits=SERVED, max_dead_letter_share=0.34)
+    served = {"user_id": [], "city": [], "price": [], "tags": [], "history": []}
+    assert run.split("serving") == [
+        served | {"user_id": [9], "city": ["Bonn"], "price": [1.0], "tags": ["z"]},
+        served | {"user_id": [10]},
+    ]
+    assert run.counts("serving") == {"rows_in": 3, "examples": 2, "dead_letters": 1}
+    assert run.letters("serving") == [("served.jsonl", "line 3", "{")]
+    assert run.split("train") == [KOELN, NOTHING, ROME, OSLO]
+    assert artifact_utils.decode_split_names(run.examples.split_names) == ["train", "eval", "serving"]
+
+
+def test_requests_should_have_the_columns_that_are_served(tmp_path):
+    run = Run(tmp_path, FILES)
+    write_requests(run, "served.csv", b"user,city", b"1,Bonn")
+    assert run.refused(splits=SERVED, serving_format="csv") == (
+        f"{run.logs}/served.csv should have a column `user_id`; it has none; did you mean `user`?"
     )
 
 
-@pytest.mark.parametrize(
-    ("label", "value", "policy"),
-    [("is_click", 2, "as_no_conversion"), ("is_like", -1, "drop"), ("is_like", None, "error")],
-)
-def test_a_label_that_is_neither_0_nor_1(tmp_path, label, value, policy):
-    bad = [EVAL_1[0], changed(EVAL_1[1], **{label: value})]
-    run = Run(tmp_path, {"train-1": TRAIN_1, "eval-1": bad})
-    assert run.refused(policy=policy) == (
-        f"{run.paths['eval-1']}, row 1, column `{label}` should be 0 or 1. Received: {value}"
-    )
+def test_there_should_be_a_request(tmp_path):
+    run = Run(tmp_path, FILES)
+    write_requests(run, "served.csv", b"user_id,city")
+    message = "split serving should have at least one row. Received: 0 rows"
+    assert run.refused(splits=SERVED, serving_format="csv") == message
+
+
+# --- What it refuses.
 
 
 @pytest.mark.parametrize(
@@ -295,14 +342,14 @@ def test_a_label_that_is_neither_0_nor_1(tmp_path, label, value, policy):
     [
         ([], "drop", "split eval should have at least one row. Received: 0 rows"),
         (
+            [changed(row, is_click=0, is_like=1) for row in EVAL_1],
+            "drop",
+            "split eval should have at least one row. Received: 2 rows, 2 of them dropped",
+        ),
+        (
             [changed(row, is_click=0, is_like=0) for row in EVAL_1],
             "drop",
             "split eval should have at least one click. Received: 2 impressions, 0 clicks, 0 conversions",
-        ),
-        (
-            [changed(row, is_like=0) for row in EVAL_1],
-            "as_no_conversion",
-            "split eval should have at least one conversion. Received: 2 impressions, 1 clicks, 0 conversions",
         ),
         (  # likes there are, but none follows a click
             [changed(row, is_click=1 - i, is_like=i) for i, row in enumerate(EVAL_1)],
@@ -310,34 +357,40 @@ def test_a_label_that_is_neither_0_nor_1(tmp_path, label, value, policy):
             "split eval should have at least one conversion. Received: 2 impressions, 1 clicks, 0 conversions",
         ),
     ],
-    ids=["no row", "no click", "no like", "no like after a click"],
+    ids=["no row", "all dropped", "no click", "no like after a click"],
 )
 def test_a_split_without_rows_clicks_or_conversions(tmp_path, rows, policy, message):
     run = Run(tmp_path, {"train-1": TRAIN_1, "eval-1": rows})
     assert run.refused(policy=policy) == message
 
 
-def test_a_split_whose_rows_are_all_dropped_says_so(tmp_path):
-    rows = [changed(row, is_click=0, is_like=1) for row in EVAL_1]
-    message = Run(tmp_path, {"train-1": TRAIN_1, "eval-1": rows}).refused(policy="drop")
-    assert message.startswith("split eval should have at least one ")
-    assert "2 rows" in message
-    assert "no row" not in message  # there are two; both were dropped
-
-
-def test_a_csv_value_of_another_type_names_the_file(tmp_path):
+def test_a_csv_value_of_another_type_names_file_line_and_column(tmp_path):
     run = Run(tmp_path, {"train-1": TRAIN_1, "eval-1": [changed(EVAL_1[0], user_id="u5")]}, "csv")
-    message = run.refused()
-    assert message.startswith(run.paths["eval-1"])
-    assert "'u5'" in message
+    assert f"{run.paths['eval-1']}, line 2: column `user_id` should be an integer. Received: u5" in run.refused()
+
+
+def renamed(run: Run, name: str, old: str, new: str) -> None:
+    table = pq.read_table(run.paths[name])
+    pq.write_table(table.rename_columns([new if n == old else n for n in COLUMNS]), run.paths[name])
 
 
 def test_a_missing_column_is_told_before_beam_starts(tmp_path):
     run = Run(tmp_path, FILES)
-    table = pq.read_table(run.paths["eval-1"])
-    pq.write_table(table.rename_columns([n.replace("city", "citty") for n in COLUMNS]), run.paths["eval-1"])
+    renamed(run, "eval-1", "city", "citty")
     assert run.refused() == (f"{run.paths['eval-1']} should have a column `city`; it has none; did you mean `citty`?")
     assert not os.path.exists(run.examples.uri)
+
+
+def test_a_missing_label_is_told_by_its_name_in_the_log(tmp_path):
+    run = Run(tmp_path, FILES)
+    renamed(run, "train-2", "is_like", "liked")
+    assert run.refused().startswith(f"{run.paths['train-2']} should have a column `is_like`; it has none")
+
+
+def test_a_column_that_the_schema_does_not_ask_for_may_be_missing(tmp_path):
+    run = Run(tmp_path, FILES)
+    renamed(run, "eval-1", "price", "other")
+    assert run.do().split("eval") == [{**KOELN_EVAL, "price": []}, BERN]
 
 
 def test_a_column_of_another_type_is_told_before_beam_starts(tmp_path):
@@ -349,13 +402,21 @@ def test_a_column_of_another_type_is_told_before_beam_starts(tmp_path):
     assert not os.path.exists(run.examples.uri)
 
 
-def test_a_truncated_file(tmp_path):
+def test_a_truncated_parquet_file(tmp_path):
     run = Run(tmp_path, FILES)
     path = Path(run.paths["train-1"])
     path.write_bytes(path.read_bytes()[:-20])
     message = run.refused()
     assert message.startswith(f"{path} should be readable to its end. Received: ")
     assert "footer" in message
+
+
+def test_a_truncated_gz_file(tmp_path):
+    many = [changed(TRAIN_1[0], user_id=i) for i in range(50_000)]
+    run = Run(tmp_path, {"train-1": many, "eval-1": EVAL_1}, "csv.gz")
+    path = Path(run.paths["train-1"])
+    path.write_bytes(path.read_bytes()[:-20])
+    assert run.refused(max_dead_letter_share=1).startswith(f"{path} should be readable to its end. Received: ")
 
 
 @pytest.mark.parametrize(

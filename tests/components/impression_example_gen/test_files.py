@@ -17,16 +17,23 @@ def base(tmp_path):
     return tmp_path
 
 
+def match(base, **splits: list[str]) -> dict[str, dict[str, list]]:
+    """Of a flat log, which has one role."""
+    return files.match_splits(str(base), {split: {"impressions": found} for split, found in splits.items()})
+
+
 def names(matched) -> dict[str, list[str]]:
-    return {split: [os.path.basename(file.path) for file in found] for split, found in matched.items()}
+    return {
+        split: [os.path.basename(file.path) for file in roles["impressions"]] for split, roles in matched.items()
+    }
 
 
 def test_splits_keep_their_order_and_files_are_sorted(base):
-    matched = files.match_splits(str(base), {"train": ["day-10.csv", "day-0[12].csv"], "eval": ["day-03.csv"]})
+    matched = match(base, train=["day-10.csv", "day-0[12].csv"], eval=["day-03.csv"])
     assert list(matched) == ["train", "eval"]
     assert names(matched) == {"train": ["day-01.csv", "day-02.csv", "day-10.csv"], "eval": ["day-03.csv"]}
-    assert [file.path for file in matched["eval"]] == [str(base / "day-03.csv")]
-    assert matched["eval"][0].size_in_bytes == len("a\n03\n")
+    assert [file.path for file in matched["eval"]["impressions"]] == [str(base / "day-03.csv")]
+    assert matched["eval"]["impressions"][0].size_in_bytes == len("a\n03\n")
 
 
 @pytest.mark.parametrize(
@@ -38,20 +45,20 @@ def test_splits_keep_their_order_and_files_are_sorted(base):
     ],
 )
 def test_patterns(base, pattern, found):
-    assert names(files.match_splits(str(base), {"train": [pattern]})) == {"train": found}
+    assert names(match(base, train=[pattern])) == {"train": found}
 
 
 def test_a_pattern_below_the_base(base):
     (base / "more").mkdir()
     (base / "more" / "day-99.csv").write_text("a\n")
-    matched = files.match_splits(str(base), {"train": ["more/*.csv"]})
-    assert [file.path for file in matched["train"]] == [str(base / "more" / "day-99.csv")]
+    matched = match(base, train=["more/*.csv"])
+    assert [file.path for file in matched["train"]["impressions"]] == [str(base / "more" / "day-99.csv")]
 
 
 @pytest.mark.parametrize("pattern", ["day-04.csv", "day-9*.csv", "none/*.csv"])
 def test_a_pattern_without_files_is_named_with_its_split(base, pattern):
     with pytest.raises(InputError) as error:
-        files.match_splits(str(base), {"train": ["day-01.csv"], "eval": ["day-02.csv", pattern]})
+        match(base, train=["day-01.csv"], eval=["day-02.csv", pattern])
     assert str(error.value) == (
         f"`data.splits.eval` should match files in {base}. Received: {pattern}, which matches none"
     )
@@ -59,7 +66,7 @@ def test_a_pattern_without_files_is_named_with_its_split(base, pattern):
 
 def test_a_base_that_does_not_exist(tmp_path):
     with pytest.raises(InputError) as error:
-        files.match_splits(str(tmp_path / "none"), {"train": ["*.csv"]})
+        match(tmp_path / "none", train=["*.csv"])
     assert str(error.value) == (
         f"`data.splits.train` should match files in {tmp_path / 'none'}. Received: *.csv, which matches none"
     )
@@ -67,12 +74,12 @@ def test_a_base_that_does_not_exist(tmp_path):
 
 def test_a_base_on_an_unknown_file_system_is_told_as_input_error():
     with pytest.raises(InputError, match="nosuchfs://bucket/logs"):
-        files.match_splits("nosuchfs://bucket/logs", {"train": ["*.csv"]})
+        match("nosuchfs://bucket/logs", train=["*.csv"])
 
 
 def test_a_file_in_two_splits(base):
     with pytest.raises(InputError) as error:
-        files.match_splits(str(base), {"train": ["day-0*.csv"], "eval": ["day-1*.csv", "*3.csv"]})
+        match(base, train=["day-0*.csv"], eval=["day-1*.csv", "*3.csv"])
     assert str(error.value) == (
         f"each file should belong to one pattern of one split. Received: {base}/day-03.csv, "
         "matched in train and again in eval"
@@ -81,11 +88,69 @@ def test_a_file_in_two_splits(base):
 
 def test_a_file_twice_in_a_split(base):
     with pytest.raises(InputError, match=re.escape("day-01.csv, matched in train and again in train")):
-        files.match_splits(str(base), {"train": ["day-0*.csv", "day-01.csv"]})
+        match(base, train=["day-0*.csv", "day-01.csv"])
+
+
+# --- Files in several roles.
+
+
+def events(base, train: dict[str, list[str]], evaluation: dict[str, list[str]]):
+    return files.match_splits(str(base), {"train": train, "eval": evaluation})
+
+
+def test_each_role_has_its_files(base):
+    matched = events(
+        base,
+        {"skeleton": ["day-02.csv"], "common_features": ["day-10.csv", "day-01.csv"]},
+        {"skeleton": ["day-03.csv"], "common_features": ["notes.txt"]},
+    )
+    assert {
+        split: {role: [os.path.basename(file.path) for file in found] for role, found in roles.items()}
+        for split, roles in matched.items()
+    } == {
+        "train": {"skeleton": ["day-02.csv"], "common_features": ["day-01.csv", "day-10.csv"]},
+        "eval": {"skeleton": ["day-03.csv"], "common_features": ["notes.txt"]},
+    }
+
+
+def test_a_role_without_files_is_named_with_its_split(base):
+    with pytest.raises(InputError) as error:
+        events(base, {"impressions": ["day-01.csv"], "clicks": ["none-*.csv"]}, {"impressions": ["day-02.csv"]})
+    assert str(error.value) == (
+        f"`data.splits.train.clicks` should match files in {base}. Received: none-*.csv, which matches none"
+    )
+
+
+@pytest.mark.parametrize("role", ["clicks", "conversions"])
+def test_events_may_belong_to_several_splits(base, role):
+    """They may come days after their impression."""
+    found = {role: ["day-[01][0-3].csv", "notes.txt"]}
+    (base / "train.csv").write_text("a\n")
+    (base / "eval.csv").write_text("a\n")
+    matched = events(base, {"impressions": ["train.csv"], **found}, {"impressions": ["eval.csv"], **found})
+    for split in ("train", "eval"):
+        assert [os.path.basename(file.path) for file in matched[split][role]] == [
+            "day-01.csv",
+            "day-02.csv",
+            "day-03.csv",
+            "day-10.csv",
+            "notes.txt",
+        ]
+
+
+def test_the_same_events_twice_in_a_split(base):
+    with pytest.raises(InputError, match=re.escape("day-02.csv, matched in train.clicks and again in train.clicks")):
+        events(base, {"impressions": ["notes.txt"], "clicks": ["day-*.csv", "day-02.csv"]}, {})
+
+
+@pytest.mark.parametrize("role", ["skeleton", "common_features", "impressions"])
+def test_other_roles_share_no_files(base, role):
+    with pytest.raises(InputError, match=re.escape("day-02.csv, matched in train.x and again in eval")):
+        events(base, {"x": ["day-02.csv"], "y": ["day-01.csv"]}, {role: ["day-02.csv"]})
 
 
 def fingerprint(base, train=("day-01.csv", "day-02.csv"), evaluation=("day-03.csv",)) -> str:
-    return files.fingerprint(files.match_splits(str(base), {"train": train, "eval": evaluation}))
+    return files.fingerprint(match(base, train=train, eval=evaluation))
 
 
 def test_the_fingerprint_is_stable(base):
@@ -94,7 +159,7 @@ def test_the_fingerprint_is_stable(base):
     assert fingerprint(base) == first
     assert fingerprint(base, ("day-02.csv", "day-01.csv")) == first
     assert fingerprint(base, ("day-0[12].csv",)) == first
-    swapped = files.match_splits(str(base), {"eval": ["day-03.csv"], "train": ["day-0[12].csv"]})
+    swapped = match(base, eval=["day-03.csv"], train=["day-0[12].csv"])
     assert files.fingerprint(swapped) == first
 
 
@@ -104,7 +169,15 @@ def test_the_fingerprint_changes_with_the_files(base):
     seen.add(fingerprint(base, ("day-01.csv", "day-02.csv", "day-10.csv")))  # one more
     seen.add(fingerprint(base, ("day-01.csv", "day-10.csv")))  # another
     seen.add(fingerprint(base, ("day-01.csv",), ("day-02.csv", "day-03.csv")))  # in the other split
-    assert len(seen) == 5
+    parted = files.match_splits(
+        str(base),
+        {
+            "train": {"skeleton": ["day-01.csv"], "common_features": ["day-02.csv"]},
+            "eval": {"impressions": ["day-03.csv"]},
+        },
+    )
+    seen.add(files.fingerprint(parted))  # in other roles
+    assert len(seen) == 6
 
 
 def test_the_fingerprint_changes_when_a_file_is_rewritten(base):

@@ -2,46 +2,81 @@
 
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.impression_example_gen.report import SplitReport, merge
+from components.impression_example_gen import report
+from components.impression_example_gen.report import COUNTS, SplitReport, merge
 
-COUNTS = ("rows_in", "examples", "dropped", "bad_rows", "conversions_without_click", "clicks", "conversions")
-
+few = st.lists(st.text(max_size=3), max_size=5, unique=True)
 reports = st.builds(
     SplitReport,
-    **{name: st.integers(0, 10**12) for name in COUNTS},
-    problems=st.lists(st.text(max_size=3), max_size=5, unique=True).map(lambda p: tuple(sorted(p))),
+    counts=st.dictionaries(st.sampled_from([*COUNTS, "clicks_in", "clicks_late"]), st.integers(0, 10**12)),
+    problems=few.map(lambda lines: tuple(sorted(lines))),
+    letters=few.map(lambda lines: tuple(sorted(lines)[:3])),
 )
 
 
-def test_counts_are_the_numbers_by_name():
-    report = SplitReport(7, 4, 2, 1, 3, 5, 6, ("x",))
-    assert report.counts == dict(zip(COUNTS, (7, 4, 2, 1, 3, 5, 6), strict=True))
+def test_names_of_the_counts_in_the_order_in_which_they_are_shown():
+    assert COUNTS == (
+        "rows_in",
+        "examples",
+        "dead_letters",
+        "dropped",
+        "duplicates",
+        "conversions_without_click",
+        "clicks",
+        "conversions",
+    )
+    assert (report.ROWS_IN, report.EXAMPLES, report.DEAD_LETTERS, report.DROPPED) == COUNTS[:4]
 
 
 def test_json_keeps_everything():
-    report = SplitReport(7, 4, 2, 1, 3, 5, 6, ("a, row 1: “é”", "b"))
-    assert SplitReport.from_json(report.to_json()) == report
-    assert json.loads(report.to_json()) == {**report.counts, "problems": ["a, row 1: “é”", "b"]}
+    one = SplitReport({"rows_in": 7, "clicks_in": 2}, ("a, row 1: “é”", "b"), ("letter",))
+    assert SplitReport.from_json(one.to_json()) == one
+    assert json.loads(one.to_json()) == {
+        "counts": {"rows_in": 7, "clicks_in": 2},
+        "problems": ["a, row 1: “é”", "b"],
+        "letters": ["letter"],
+    }
     assert "\n" not in SplitReport(problems=("two\nlines",)).to_json()
 
 
-def test_merge_of_nothing_is_zero():
-    assert merge([]) == SplitReport()
-    assert set(merge([]).counts.values()) == {0}
+def test_json_takes_what_a_log_holds():
+    one = SplitReport(letters=("\ud800 \0 \u2028",))
+    assert one.to_json().isascii()
+    assert SplitReport.from_json(one.to_json()) == one
 
 
-def test_merge_adds_each_count():
-    assert merge([SplitReport(1, 2, 3, 4, 5, 6, 7), SplitReport(10, 20, 30, 40, 50, 60, 70)]) == SplitReport(
-        11, 22, 33, 44, 55, 66, 77
+def test_merge_of_nothing_has_all_counts_at_zero():
+    assert merge([]) == SplitReport(dict.fromkeys(COUNTS, 0))
+
+
+def test_merge_adds_each_count_also_those_that_only_some_have():
+    merged = merge([SplitReport({"rows_in": 1, "clicks_in": 5}), SplitReport({"rows_in": 10, "clicks_late": 0})])
+    assert merged.counts == dict.fromkeys(COUNTS, 0) | {"rows_in": 11, "clicks_in": 5, "clicks_late": 0}
+
+
+def test_merge_keeps_the_problems_and_letters_that_sort_first_once_each():
+    merged = merge([SplitReport(problems=(line,), letters=(line,)) for line in "gcbfaaed"])
+    assert merged.problems == ("a", "b", "c", "d", "e")
+    assert merged.letters == ("a", "b", "c")
+
+
+def test_letters_are_kept_by_their_numbers():
+    letters = tuple(f"log.csv, line {i}: why" for i in (10, 9, 100, 2))
+    assert merge([SplitReport(letters=letters[:3]), SplitReport(letters=letters[3:])]).letters == (
+        "log.csv, line 2: why",
+        "log.csv, line 9: why",
+        "log.csv, line 10: why",
     )
 
 
-def test_merge_keeps_the_five_problems_that_sort_first_once_each():
-    parts = [SplitReport(problems=(p,)) for p in "gcbfaaed"]
-    assert merge(parts).problems == ("a", "b", "c", "d", "e")
+@pytest.mark.parametrize("text", ["5²3", "²", "1①2", "٣", "1" * 80])
+def test_letters_with_digits_of_every_kind(text):
+    letters = (f"a, line 1: Received: {text}", f"a, line 2: Received: {text}")
+    assert merge([SplitReport(letters=letters[1:]), SplitReport(letters=(letters[0],))]).letters == letters
 
 
 @settings(max_examples=100, deadline=None)
@@ -53,3 +88,4 @@ def test_merge_is_associative_and_commutative(parts, cut, random):
     random.shuffle(shuffled)
     assert merge(shuffled) == whole
     assert SplitReport.from_json(whole.to_json()) == whole
+    assert whole.counts["examples"] == sum(part.counts.get("examples", 0) for part in parts)

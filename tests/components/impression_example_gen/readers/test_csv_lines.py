@@ -287,14 +287,14 @@ def test_a_file_without_a_header(tmp_path):
     path = write(tmp_path, "")
     with pytest.raises(InputError) as error:
         csv_lines.header(path, 1000)
-    assert str(error.value) == (
-        f"{path}, line 1 should be a header with the columns' names. Received: an empty file"
-    )
+    assert str(error.value) == (f"{path}, line 1 should be a header with the columns' names. Received: an empty file")
 
 
 def test_a_header_that_is_too_long(tmp_path):
     path = write(tmp_path, "a" * 50)
-    with pytest.raises(InputError, match="^[^,]*, line 1 should be a header with the columns' names. Received: .*50 by"):
+    with pytest.raises(
+        InputError, match="^[^,]*, line 1 should be a header with the columns' names. Received: .*50 by"
+    ):
         csv_lines.header(path, 20)
 
 
