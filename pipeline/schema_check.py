@@ -92,6 +92,7 @@ def _field_problems(config: Config, schema: schema_pb2.Schema) -> list[str]:
         return [
             *check.field_problems(schema, config.fields),
             *check.slice_problems(schema, config.evaluation.slices),
+            *check.allowed_problems(schema, config.guard.allow),
         ]
     except InputError as error:
         return [str(error)]

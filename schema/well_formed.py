@@ -58,6 +58,14 @@ def _of_feature(feature: schema_pb2.Feature, schema: schema_pb2.Schema) -> Itera
         if environment not in schema.default_environment:
             known = " and ".join(schema.default_environment) or "none"
             yield f"{where} should name environments that default_environment has, {known}. Received: {environment}"
+    if feature.type != schema_pb2.BYTES and not feature.int_domain.is_categorical:
+        for comparator in ("drift_comparator", "skew_comparator"):
+            if feature.HasField(comparator) and getattr(feature, comparator).HasField("infinity_norm"):
+                # TFDV would find a distance of 0, whatever changed.
+                yield (
+                    f"{where} should compare numbers by jensen_shannon_divergence, or be categorical. "
+                    f"Received: infinity_norm in its {comparator}"
+                )
     yield from _of_domain(feature, schema, where)
 
 

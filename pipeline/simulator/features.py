@@ -11,11 +11,9 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.impression_example_gen.columns import Column, columns_to_read
 from components.impression_example_gen.log_format import LogFormat
+from components.impression_example_gen.readers.ali_ccp import WEIGHT_SUFFIX
 from pipeline.simulator import sizes
 from schema import contract, load
-
-# A FLOAT feature `x_weight` holds the weights of the values of `x`.
-WEIGHT_SUFFIX = "_weight"
 
 # Weights are thousandths, each at least one and at most this many above the next: no two are equal in a row, and a
 # float32 has the digits to print them and read them back.

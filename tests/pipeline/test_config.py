@@ -7,7 +7,7 @@ from schema.errors import InputError
 
 def test_preset_splits_by_time_and_keeps_the_papers_network():
     tree = config.load_config("kuairand")
-    assert tree.data.splits.eval == ("impressions-2022050[4-6].parquet",)
+    assert tree.data.splits.eval == {"impressions": ("impressions-2022050[4-6].parquet",)}
     assert tree.data.log.labels.conversion == "is_like"
     assert (tree.model.embedding_dim, tree.model.hidden_units) == (18, (360, 200, 80))
 
@@ -28,6 +28,20 @@ def test_a_new_field_can_be_set():
     assert tree.fields[-1].name == "is_lowactive_period"
 
 
+def test_files_are_given_by_the_roles_of_the_format():
+    with pytest.raises(InputError) as error:
+        config.load_config("kuairand", ["data.log.format=events", "data.log.duplicates=null"])
+    assert str(error.value) == (
+        "kuairand: `data`: splits.train should have files by role, impressions, clicks, conversions, "
+        "for format events; it has impressions"
+    )
+    tree = config.load_config("ali_ccp")
+    assert tree.data.splits.eval == {
+        "skeleton": ("sample_skeleton_test.csv",),
+        "common_features": ("common_features_test.csv",),
+    }
+
+
 def test_shown_configuration_reads_back_equal(tmp_path):
     tree = config.load_config("kuairand", ["train.epochs=3"])
     path = tmp_path / "shown.yaml"
@@ -42,11 +56,24 @@ def test_shown_configuration_reads_back_equal(tmp_path):
         ("trian.epochs=1", "unknown key `trian`; did you mean `train`?"),
         ("data.log.label.click=x", "unknown key `data.log.label`; did you mean `labels`?"),
         ("fields.user_id.min_cout=1", "unknown key `fields.user_id.min_cout`; did you mean `min_count`?"),
+        (
+            "data.log.format=ali_ccp",
+            "`data.log`: duplicates.key should be [sample_id] for format ali_ccp. "
+            "Received: ['user_id', 'video_id', 'time_ms']",
+        ),
+        (
+            "data.splits.eval={skeleton: [x]}",
+            "`data`: splits.eval should be a list of files for format parquet",
+        ),
+        ("data.log.columns=[a]", "`data.log`: columns should be given for format csv only. Received: format parquet"),
+        ("data.log.duplicates.kez=1", "unknown key `data.log.duplicates.kez`; did you mean `key`?"),
+        ("data.serving_sample={files: [x]}", "`data.serving_sample.format` should be given; it is missing"),
+        ("data.log.max_dead_letter_share=2", "`data.log.max_dead_letter_share`: Input should be less than or equal"),
         ("train.epochs=0", "`train.epochs`: Input should be greater than 0. Received: 0"),
         ("train.epochs=many", "`train.epochs`: Input should be a valid integer"),
         ("fields.user_id.entity=person", "`fields.user_id.entity`: Input should be 'user', 'item'"),
         ("data.log.conversion_without_click=keep", "`data.log.conversion_without_click`: Input should be 'drop'"),
-        ("data.splits.eval=[]", "`data.splits.eval`: Tuple should have at least 1 item"),
+        ("data.splits.eval=[]", "`data.splits.eval.impressions`: Tuple should have at least 1 item"),
         (
             "train.final_learning_rate=2",
             "`train.final_learning_rate`: Input should be less than or equal to 1",

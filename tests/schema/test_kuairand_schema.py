@@ -10,8 +10,11 @@ from tensorflow_data_validation.statistics import stats_impl
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
-from components.impression_example_gen import readers, transforms
+from components.impression_example_gen import batches
+from components.impression_example_gen.columns import columns_to_read
 from components.impression_example_gen.log_format import LogFormat
+from components.impression_example_gen.readers import flat
+from components.impression_example_gen.readers.lines import FileRange
 from schema import check, load
 
 DAY = Path(__file__).parents[2] / "data" / "kuairand" / "impressions-20220425.parquet"
@@ -37,12 +40,12 @@ def kuairand() -> schema_pb2.Schema:
 @pytest.fixture(scope="module")
 def examples(kuairand) -> list[bytes]:
     """The first 8,192 rows of the day, as ingestion encodes them."""
-    columns = readers.columns_to_read(kuairand, "TRAINING", LOG)
-    readers.check_file(str(DAY), LOG, columns)
-    batch = next(readers.read_batches(str(DAY), LOG, columns))
-    encoded, report = transforms.to_examples(batch, LOG, "row {}", 0)
-    assert (report.rows_in, report.examples, report.problems) == (8192, 8192, ())
-    return encoded
+    columns = columns_to_read(kuairand, "TRAINING", LOG)
+    flat.check_flat(str(DAY), "parquet", LOG, columns)
+    rows = next(flat.read_flat(FileRange(str(DAY)), "parquet", LOG, columns))
+    checked = batches.check_rows(rows, columns, LOG, labelled=True)
+    assert (checked.counts["rows_in"], checked.counts["examples"], checked.dead) == (8192, 8192, [])
+    return batches.to_examples(rows, checked)
 
 
 def anomalies(schema: schema_pb2.Schema, examples: list[bytes], environment: str) -> dict[str, str]:

@@ -28,6 +28,8 @@ def test_the_curated_ones_are_well_formed(name):
         "type: FLOAT float_domain { max: -1 }",
         "type: INT lifecycle_stage: BETA",
         "type: INT bool_domain { }",
+        "type: FLOAT drift_comparator { jensen_shannon_divergence { threshold: 0.1 } }",
+        "type: INT int_domain { is_categorical: true } drift_comparator { infinity_norm { threshold: 0.1 } }",
         'type: BYTES string_domain { value: "x" } distribution_constraints { min_domain_mass: 0.5 }',
     ],
 )
@@ -70,6 +72,16 @@ def test_well_formed(feature):
         (
             'type: INT not_in_environment: "SERVNG"',
             "should name environments that default_environment has, TRAINING and SERVING. Received: SERVNG",
+        ),
+        (
+            "type: FLOAT drift_comparator { infinity_norm { threshold: 0.1 } }",
+            "should compare numbers by jensen_shannon_divergence, or be categorical. "
+            "Received: infinity_norm in its drift_comparator",
+        ),
+        (
+            "type: INT skew_comparator { infinity_norm { threshold: 0.1 } }",
+            "should compare numbers by jensen_shannon_divergence, or be categorical. "
+            "Received: infinity_norm in its skew_comparator",
         ),
         ("type: INT int_domain { min: 2 max: 1 }", "should have min ≤ max in its int_domain. Received: min 2 max 1"),
         (

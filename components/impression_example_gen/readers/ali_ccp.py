@@ -21,7 +21,8 @@ from components.impression_example_gen.rows import Rows, shown
 INDEX = "common_feature_index"
 _NUM = "feature_num"
 _LIST = "feature_list"
-_WEIGHT = "_weight"
+# A FLOAT feature `x_weight` holds the weights of the values of `x`.
+WEIGHT_SUFFIX = "_weight"
 
 # Fields of the common features: the user's.
 _COMMON_FIELDS = ("101", "109_14", "110_14", "127_14", "150_14", "121", "122", "124", "125", "126", "127", "128", "129")
@@ -35,7 +36,7 @@ _FEATURES_AS_CSV = bytes.maketrans(b"\x01\x02\x03", b"\n,,")
 
 def is_common(column: Column) -> bool:
     """Whether a column is made of common features."""
-    return column.name.removesuffix(_WEIGHT) in _COMMON_FIELDS
+    return column.name.removesuffix(WEIGHT_SUFFIX) in _COMMON_FIELDS
 
 
 def skeleton_names(click: str, conversion: str) -> list[str]:
@@ -152,7 +153,7 @@ def _columns(
     made: dict[str, pa.Array] = {}
     heaviest: dict[str, np.ndarray] = {}
     for column in columns:
-        field = column.name.removesuffix(_WEIGHT)
+        field = column.name.removesuffix(WEIGHT_SUFFIX)
         if field not in heaviest:
             heaviest[field] = _heaviest(of_field.get(field, order[:0]), row, weights, max_values)
         where = heaviest[field]

@@ -60,7 +60,7 @@ def parsed(example: bytes) -> dict[str, list]:
 
 
 def test_rows_become_examples_with_labels_under_the_contracts_names():
-    found = rows([(b"7", b"1", b"1", b"a|b"), (b"", b"0", b"0"), (b"8", b"1", b"0", b"")][:1] + [(None, b"0", b"0")])
+    found = rows([(b"7", b"1", b"1", b"a|b"), (None, b"0", b"0")])
     checked = batches.check_rows(found, COLUMNS, log(), labelled=True)
     assert counts(checked) == {"rows_in": 2, "examples": 2, "clicks": 1, "conversions": 1}
     assert [parsed(example) for example in batches.to_examples(found, checked)] == [

@@ -199,9 +199,7 @@ def test_slices_are_cast_from_their_own_begin():
 
 
 def test_a_null_list_with_values_behind_it_has_none():
-    array = pa.ListArray.from_arrays(
-        pa.array([0, 2, 3], pa.int32()), pa.array([1, 2, 3]), mask=pa.array([True, False])
-    )
+    array = pa.ListArray.from_arrays(pa.array([0, 2, 3], pa.int32()), pa.array([1, 2, 3]), mask=pa.array([True, False]))
     assert values(array, INTS) == [None, [3]]
     assert values(array, INT) == [None, 3]
 

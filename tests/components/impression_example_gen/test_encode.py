@@ -189,7 +189,9 @@ def test_lengths_around_those_that_take_another_byte(own, total):
     assert len(example) == total + 2 + (total > 127) + (total > 16_383) + (total > 2_097_151)
 
 
-@pytest.mark.parametrize("payload", [90, 100, 104, 105, 106, 107, 108, 110, 16_355, 16_360, 16_361, 16_362, 16_363, 16_370])
+@pytest.mark.parametrize(
+    "payload", [90, 100, 104, 105, 106, 107, 108, 110, 16_355, 16_360, 16_361, 16_362, 16_363, 16_370]
+)
 def test_features_are_what_stands_behind_the_length_whatever_it_takes(payload):
     batch = batch_of("name", payload)
     (example,) = encode_examples(batch)

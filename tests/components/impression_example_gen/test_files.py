@@ -23,9 +23,7 @@ def match(base, **splits: list[str]) -> dict[str, dict[str, list]]:
 
 
 def names(matched) -> dict[str, list[str]]:
-    return {
-        split: [os.path.basename(file.path) for file in roles["impressions"]] for split, roles in matched.items()
-    }
+    return {split: [os.path.basename(file.path) for file in roles["impressions"]] for split, roles in matched.items()}
 
 
 def test_splits_keep_their_order_and_files_are_sorted(base):
