@@ -60,7 +60,7 @@ def problems(config: Config, schema: schema_pb2.Schema, globs: Mapping[str, Sequ
         InputError: A pattern matches nothing, or a file lacks a column.
     """
     split = labelled_split(schema, config.data.log)
-    matched = files.match_splits("", {"data": globs})["data"]
+    matched = files.match_splits("", {"--data": globs})["--data"]
     split.source.check(matched)
     with tempfile.TemporaryDirectory() as directory:
         work = Path(directory)

@@ -14,7 +14,6 @@ from components.data_guard.strategy import EarlierAcceptedStrategy
 from components.impression_example_gen import files
 from components.impression_example_gen.component import ImpressionExampleGen
 from components.impression_example_gen.log_format import IMPRESSIONS
-from components.impression_example_gen.spec import SERVING_SPLIT
 from models import preprocessing
 from models import trainer as trainer_module
 from pipeline import beam, evaluation
@@ -35,9 +34,9 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
         InputError: A file pattern matches nothing.
     """
     sample = config.data.serving_sample
-    splits = {"train": config.data.splits.train, "eval": config.data.splits.eval}
+    splits = {contract.TRAIN_SPLIT: config.data.splits.train, contract.EVAL_SPLIT: config.data.splits.eval}
     if sample:
-        splits[SERVING_SPLIT] = {IMPRESSIONS: sample.files}
+        splits[contract.SERVING_SPLIT] = {IMPRESSIONS: sample.files}
     fields = schema_fields.to_json(config.fields)
 
     curated = load.read_schema(load.schema_path(config.schema_file))
@@ -59,7 +58,7 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
     anomalies = tfx.components.ExampleValidator(
         statistics=statistics.outputs["statistics"],
         schema=schema.outputs["schema"],
-        exclude_splits=[SERVING_SPLIT],  # has no labels; the guard looks at it
+        exclude_splits=[contract.SERVING_SPLIT],  # has no labels; the guard looks at it
     )
 
     last_accepted = resolver.Resolver(
@@ -84,7 +83,7 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
         schema=schema.outputs["schema"],
         preprocessing_fn="models.preprocessing.preprocessing_fn",
         custom_config={preprocessing.FIELDS_KEY: fields, "fingerprint": code_fingerprint("models.preprocessing")},
-        splits_config=tfx.proto.SplitsConfig(analyze=["train"], transform=["train", "eval"]),
+        splits_config=tfx.proto.SplitsConfig(analyze=[contract.TRAIN_SPLIT], transform=list(contract.LABELLED_SPLITS)),
         disable_statistics=True,
     )
     transform.add_upstream_node(guard)
@@ -94,8 +93,8 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=schema.outputs["schema"],
-        train_args=tfx.proto.TrainArgs(splits=["train"]),
-        eval_args=tfx.proto.EvalArgs(splits=["eval"]),
+        train_args=tfx.proto.TrainArgs(splits=[contract.TRAIN_SPLIT]),
+        eval_args=tfx.proto.EvalArgs(splits=[contract.EVAL_SPLIT]),
         custom_config={
             trainer_module.FIELDS_KEY: fields,
             trainer_module.MODEL_KEY: config.model.model_dump_json(),
@@ -119,7 +118,7 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
         examples=examples.outputs["examples"],
         model=trainer.outputs["model"],
         baseline_model=baseline.outputs["model"],
-        example_splits=["eval"],
+        example_splits=[contract.EVAL_SPLIT],
         eval_config=evaluation.eval_config(config.evaluation),
         schema=evaluation_schema.outputs["schema"],
     )

@@ -13,7 +13,7 @@ from tfx.utils import io_utils
 
 from components.data_guard import report as guard_report
 from components.impression_example_gen import report
-from components.impression_example_gen.spec import DEAD_LETTERS_PROPERTY, SERVING_SPLIT
+from components.impression_example_gen.spec import DEAD_LETTERS_PROPERTY
 from pipeline import predict
 from pipeline.evaluation import METRICS
 from pipeline.lineage import RunArtifact
@@ -54,8 +54,9 @@ def summarise(outputs: Mapping[tuple[str, str], RunArtifact]) -> Summary:
     blessing = outputs["Evaluator", "blessing"].properties
     pushed = outputs["Pusher", "pushed_model"].properties if ("Pusher", "pushed_model") in outputs else {}
     metrics, baseline_metrics = _metrics(evaluation, bool(blessing.get("baseline_model")))
+    splits = (*contract.LABELLED_SPLITS, contract.SERVING_SPLIT)
     return Summary(
-        counts={split: counts for split in ("train", "eval", SERVING_SPLIT) if (counts := _counts(examples, split))},
+        counts={split: counts for split in splits if (counts := _counts(examples, split))},
         dead_letters=str(examples.properties[DEAD_LETTERS_PROPERTY]),
         allowed=_allowed(outputs["DataGuard", "accepted_statistics"].uri),
         metrics=metrics,

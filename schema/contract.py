@@ -9,6 +9,12 @@ LABELS = (CLICK, CONVERSION)
 TRAINING = "TRAINING"
 SERVING = "SERVING"
 
+# Splits of the examples. The last one, of logged requests, has no labels; only the data guard looks at it.
+TRAIN_SPLIT = "train"
+EVAL_SPLIT = "eval"
+SERVING_SPLIT = "serving"
+LABELLED_SPLITS = (TRAIN_SPLIT, EVAL_SPLIT)
+
 # Transformed features: every field's ids in one int64 [S], and the dense ones in one float32 [N].
 IDS = "ids"
 DENSE = "dense"

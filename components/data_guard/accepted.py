@@ -7,7 +7,7 @@ from tfx.components.statistics_gen.stats_artifact_utils import load_statistics
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.data_guard import spec
+from schema import contract
 
 # Custom property of accepted statistics: the digest of the data that they are of.
 DIGEST_PROPERTY = "statistics_digest"
@@ -16,7 +16,7 @@ DIGEST_PROPERTY = "statistics_digest"
 def digest(statistics: types.Artifact) -> str:
     """SHA-256 over the statistics of the train and the eval split: the same for the same data, whoever made them."""
     sha = hashlib.sha256()
-    for split in spec.LABELLED_SPLITS:
+    for split in contract.LABELLED_SPLITS:
         sha.update(load_statistics(statistics, split).proto().SerializeToString(deterministic=True))
     return sha.hexdigest()
 

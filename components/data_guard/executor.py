@@ -50,10 +50,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             schema,
             anomalies=_anomalies(input_dict[spec.ANOMALIES_KEY]),
             statistics=statistics,
-            last_accepted=_statistics(earlier[0], spec.LABELLED_SPLITS) if earlier else {},
+            last_accepted=_statistics(earlier[0], contract.LABELLED_SPLITS) if earlier else {},
         )
         features = sorted({field.source for field in fields})
-        train = statistics[spec.TRAIN_SPLIT]
+        train = statistics[contract.TRAIN_SPLIT]
         table = self._sample(
             input_dict[spec.EXAMPLES_KEY],
             load.project(schema, [*features, *contract.LABELS]),
@@ -87,7 +87,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         self, examples: list[types.Artifact], schema: schema_pb2.Schema, size: int, available: int
     ) -> pa.RecordBatch:
         """A sample of the train split, of at most `size` examples; see `sample.read_sample`."""
-        paths = fileio.glob(os.path.join(artifact_utils.get_split_uri(examples, spec.TRAIN_SPLIT), "*"))
+        paths = fileio.glob(os.path.join(artifact_utils.get_split_uri(examples, contract.TRAIN_SPLIT), "*"))
         directory = os.path.join(self._get_tmp_dir(), "sample")
         with self._make_beam_pipeline() as pipeline:
             _ = (
@@ -107,6 +107,6 @@ def _statistics(artifact: types.Artifact, splits: Iterable[str]) -> dict[str, Da
 def _anomalies(artifacts: list[types.Artifact]) -> dict[str, Anomalies]:
     paths = {
         split: os.path.join(artifact_utils.get_split_uri(artifacts, split), DEFAULT_FILE_NAME)
-        for split in spec.LABELLED_SPLITS
+        for split in contract.LABELLED_SPLITS
     }
     return {split: Anomalies.FromString(io_utils.read_bytes_file(path)) for split, path in paths.items()}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from components.data_guard import spec
+from schema import contract
 
 
 def of_fields(
@@ -26,4 +26,4 @@ def of_fields(
             lines[name] = (
                 f"a field alone should not tell a label, above guard.max_auc {max_auc:g}. Received: {', '.join(leaks)}"
             )
-    return {name: f"{spec.TRAIN_SPLIT}, {name}: {lines[name]}" for name in sorted(lines)}
+    return {name: f"{contract.TRAIN_SPLIT}, {name}: {lines[name]}" for name in sorted(lines)}

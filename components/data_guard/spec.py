@@ -12,11 +12,6 @@ FIELDS_KEY = "fields"
 SETTINGS_KEY = "settings"
 FINGERPRINT_KEY = "fingerprint"
 
-TRAIN_SPLIT = "train"
-EVAL_SPLIT = "eval"
-# Those that ExampleValidator looks at.
-LABELLED_SPLITS = (TRAIN_SPLIT, EVAL_SPLIT)
-
 
 class DataGuardSpec(component_spec.ComponentSpec):
     """`fields` and `settings` are JSON; `fingerprint` has no meaning but to miss the cache when it changes."""

@@ -6,8 +6,6 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tensorflow_metadata.proto.v0.statistics_pb2 import DatasetFeatureStatisticsList
 
-from components.data_guard.spec import TRAIN_SPLIT
-from components.impression_example_gen.spec import SERVING_SPLIT
 from schema import anomalies as schema_anomalies
 from schema import contract
 
@@ -35,13 +33,14 @@ def problems(
                 statistics[split], schema, contract.TRAINING, previous_statistics=last_accepted[split]
             )
             lines += _compared(f"{split} and the last accepted {split}", drift, known, "drift_comparator")
-    if SERVING_SPLIT in statistics:
-        serving = statistics[SERVING_SPLIT]
+    if contract.SERVING_SPLIT in statistics:
+        serving = statistics[contract.SERVING_SPLIT]
         found = tfdv.validate_statistics(serving, schema, contract.SERVING)
-        lines += [f"{SERVING_SPLIT}, {line}" for line in schema_anomalies.told(found)]
-        skew = tfdv.validate_statistics(statistics[TRAIN_SPLIT], schema, contract.TRAINING, serving_statistics=serving)
-        known = schema_anomalies.told(anomalies[TRAIN_SPLIT])
-        lines += _compared(f"{TRAIN_SPLIT} and {SERVING_SPLIT}", skew, known, "skew_comparator")
+        lines += [f"{contract.SERVING_SPLIT}, {line}" for line in schema_anomalies.told(found)]
+        train = statistics[contract.TRAIN_SPLIT]
+        skew = tfdv.validate_statistics(train, schema, contract.TRAINING, serving_statistics=serving)
+        known = schema_anomalies.told(anomalies[contract.TRAIN_SPLIT])
+        lines += _compared(f"{contract.TRAIN_SPLIT} and {contract.SERVING_SPLIT}", skew, known, "skew_comparator")
     return lines
 
 

@@ -17,7 +17,7 @@ from components.impression_example_gen.log_format import LogFormat
 from components.impression_example_gen.report import SplitReport
 from components.impression_example_gen.splits import labelled_split, serving_split
 from components.impression_example_gen.transforms import IngestSplit
-from schema import load
+from schema import contract, load
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -41,7 +41,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         schema = load.read_schema(os.path.join(schema_uri, "schema.pbtxt"))
         splits = {
             name: serving_split(schema, log, exec_properties[spec.SERVING_FORMAT_KEY])
-            if name == spec.SERVING_SPLIT
+            if name == contract.SERVING_SPLIT
             else labelled_split(schema, log)
             for name in patterns
         }

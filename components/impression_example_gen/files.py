@@ -7,6 +7,7 @@ from apache_beam.io.filesystem import BeamIOError, FileMetadata
 from apache_beam.io.filesystems import FileSystems
 
 from components.impression_example_gen.log_format import CLICKS, CONVERSIONS
+from schema import contract
 from schema.errors import InputError
 
 # File patterns, or files, by split and role; the roles are those of `LogFormat.roles`.
@@ -22,7 +23,8 @@ def match_splits(base: str, splits: Patterns) -> dict[str, dict[str, list[FileMe
 
     Args:
         base: Directory (local path or a URI that Beam can read) that the patterns start from.
-        splits: File patterns by name of the split, and by role.
+        splits: File patterns by name of the split, and by role. Another name than those of the contract's splits says
+            where the patterns were given.
 
     Raises:
         InputError: A pattern matches no file, or two patterns match the same file.
@@ -38,7 +40,8 @@ def match_splits(base: str, splits: Patterns) -> dict[str, dict[str, list[FileMe
                 matched = _match(base, pattern)
                 if not matched:
                     raise InputError(
-                        f"`data.splits.{where}` should match files in {base}. Received: {pattern}, which matches none"
+                        f"{_key(where)} should match files in {base or 'the working directory'}. "
+                        f"Received: {pattern}, which matches none"
                     )
                 for file in matched:
                     earlier = where if file.path in found else owner.get(file.path)
@@ -52,6 +55,14 @@ def match_splits(base: str, splits: Patterns) -> dict[str, dict[str, list[FileMe
                         owner[file.path] = where
             files[split][role] = [found[path] for path in sorted(found)]
     return files
+
+
+def _key(where: str) -> str:
+    """Where the patterns of a split, or of a role in it, are given."""
+    split = where.partition(".")[0]
+    if split == contract.SERVING_SPLIT:
+        return "`data.serving_sample.files`"
+    return f"`data.splits.{where}`" if split in contract.LABELLED_SPLITS else where
 
 
 def _match(base: str, pattern: str) -> list[FileMetadata]:

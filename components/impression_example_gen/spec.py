@@ -11,9 +11,6 @@ SERVING_FORMAT_KEY = "serving_format"
 DEAD_LETTERS_KEY = "dead_letters"
 FINGERPRINT_KEY = "fingerprint"
 
-# The split of logged requests, which have no labels.
-SERVING_SPLIT = "serving"
-
 # Custom property of the examples: pattern of the files with the dead letters.
 DEAD_LETTERS_PROPERTY = "dead_letters_at"
 
