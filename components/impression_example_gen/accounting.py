@@ -62,5 +62,5 @@ def dead_letter_problems(found: SplitReport, max_share: float) -> list[str]:
         f"at most {max_share:.2%} of the {what} should be dead letters (`data.log.max_dead_letter_share`). "
         f"Received: {found.counts[dead]:,} of {found.counts[records]:,}"
         for what, (records, dead) in kinds.items()
-        if found.counts.get(dead, 0) > max_share * found.counts.get(records, 0)
+        if found.counts.get(dead, 0) and found.counts[dead] / found.counts[records] > max_share
     ]

@@ -41,7 +41,7 @@ def check_rows(rows: Rows, columns: Sequence[Column], log: LogFormat, labelled: 
         log: Labels and policies.
         labelled: Whether the rows have labels.
     """
-    size = rows.batch.num_rows
+    size = len(rows.positions)  # a file may lack all the columns
     reasons = dict(rows.broken)
     arrays: dict[str, pa.Array] = {}
     for column in columns if size else ():
@@ -55,8 +55,11 @@ def check_rows(rows: Rows, columns: Sequence[Column], log: LogFormat, labelled: 
     dropped = np.zeros(size, bool)
     counts = dict.fromkeys(report.COUNTS, 0)
     if labelled and size:
-        click = np.asarray(arrays.pop(log.labels.click).fill_null(0))
-        conversion = np.asarray(arrays.pop(log.labels.conversion).fill_null(0))
+        click, conversion = (
+            np.asarray(arrays.pop(name).fill_null(-1)) for name in (log.labels.click, log.labels.conversion)
+        )
+        labelled_well = np.isin(click, (0, 1)) & np.isin(conversion, (0, 1))
+        click, conversion = np.where(labelled_well, click, 0), np.where(labelled_well, conversion, 0)
         funnel = apply_funnel(click, conversion, log.conversion_without_click)
         counts[report.CONVERSIONS_WITHOUT_CLICK] = int(funnel.broken.sum())
         if log.conversion_without_click == "error":
@@ -70,7 +73,7 @@ def check_rows(rows: Rows, columns: Sequence[Column], log: LogFormat, labelled: 
     dead[list(reasons)] = True
     dropped &= ~dead
     if rows.repeated is not None:
-        repeated = rows.repeated(~dead & ~dropped)
+        repeated = rows.repeated & ~dead & ~dropped
         counts[report.DUPLICATES] = int(repeated.sum())
         dropped |= repeated & (log.duplicates is not None and log.duplicates.remove)
     keep = ~dead & ~dropped

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.impression_example_gen.columns import Column
-from components.impression_example_gen.rows import shown
+from components.impression_example_gen.rows import readable, shown
 
 _EXPECTED = {schema_pb2.INT: "an integer", schema_pb2.FLOAT: "a number", schema_pb2.BYTES: "a string"}
 
@@ -21,7 +21,8 @@ def expected(column: Column) -> str:
 def cast(values: pa.Array, column: Column, separator: str) -> tuple[pa.Array, dict[int, str]]:
     """Casts a column.
 
-    A null inside a list is left out of it; NaN is null. Text in a column of several values is split at the separator.
+    A null inside a list is left out of it; NaN and an empty list are null. Text in a column of several values is split
+    at the separator.
 
     Args:
         values: [B], or a list for each row.
@@ -43,7 +44,7 @@ def cast(values: pa.Array, column: Column, separator: str) -> tuple[pa.Array, di
             parts.append(to_type(values.slice(start, end - start)))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
             if end - start == 1:
-                received = shown(values[start].as_py())
+                received = shown(readable(values.slice(start, 1))[0].as_py())
                 reasons[start] = f"column `{column.name}` should be {expected(column)}. Received: {received}"
                 parts.append(pa.nulls(1, column.arrow_type))
             else:
@@ -73,7 +74,8 @@ def _cast_lists(values: pa.Array, column: Column, separator: str) -> pa.Array:
     flat = _cast_values(_decoded(pc.list_flatten(values)), column)
     present = np.asarray(flat.is_valid())
     ends = np.concatenate([[0], np.cumsum(present)])[np.concatenate([[0], np.cumsum(np.asarray(lengths))])]
-    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), flat.drop_null(), mask=values.is_null())
+    empty = pa.array(ends[1:] == ends[:-1])
+    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), flat.drop_null(), mask=empty)
 
 
 def _cast_values(values: pa.Array, column: Column) -> pa.Array:
@@ -82,9 +84,13 @@ def _cast_values(values: pa.Array, column: Column) -> pa.Array:
         return values.cast(pa.binary())
     if is_text(values.type):
         values = pc.ascii_trim_whitespace(values.cast(pa.string()))
+        if pc.any(pc.match_substring_regex(values, "[xX]")).as_py():
+            raise pa.ArrowInvalid("hexadecimal")
     if column.type == schema_pb2.INT:
         return values.cast(pa.int64())
     numbers = values.cast(pa.float64(), safe=False).cast(pa.float32())
+    if pc.any(pc.is_inf(numbers)).as_py():
+        raise pa.ArrowInvalid("beyond float32")
     return pc.if_else(pc.is_nan(numbers), pa.scalar(None, pa.float32()), numbers)
 
 

@@ -66,7 +66,7 @@ def duplicates_key(schema: schema_pb2.Schema, names: Iterable[str]) -> tuple[Col
     """Columns that tell impressions apart: any that the schema knows, also DISABLED ones.
 
     Raises:
-        InputError: The schema does not know one.
+        InputError: The schema does not know one, or has several values of it.
     """
     known = {feature.name: feature for feature in schema.feature}
     columns = []
@@ -76,6 +76,8 @@ def duplicates_key(schema: schema_pb2.Schema, names: Iterable[str]) -> tuple[Col
                 f"`data.log.duplicates.key` should be columns that the schema has (DISABLED ones too). "
                 f"Received: {name}, which it does not have{nearest(name, known)}"
             )
+        if load.is_multivalued(known[name]):
+            raise InputError(f"`data.log.duplicates.key` should be columns with one value. Received: {name}")
         columns.append(Column(name, known[name].type))
     return tuple(columns)
 
@@ -95,10 +97,28 @@ def _column(name: str, feature: schema_pb2.Feature, schema: schema_pb2.Schema, r
     )
 
 
-def key_column(schema: schema_pb2.Schema, name: str) -> Column:
-    """A column that events are joined by: required, of the schema's type, an integer where the schema lacks it."""
+def event_columns(schema: schema_pb2.Schema, log: LogFormat) -> tuple[Column, Column]:
+    """The id and the time that events are joined by; integers where the schema does not list them.
+
+    Raises:
+        InputError: The schema has a type for one of them that nothing can be joined by.
+    """
     types = {feature.name: feature.type for feature in schema.feature}
-    return Column(name, types.get(name, schema_pb2.INT), required=True)
+    columns = []
+    for key, name, allowed in (
+        ("impression_id", log.events.impression_id, (schema_pb2.INT, schema_pb2.BYTES)),
+        ("time", log.events.time, (schema_pb2.INT,)),
+    ):
+        kind = types.get(name, schema_pb2.INT)
+        if kind not in allowed:
+            of_type = " or ".join(schema_pb2.FeatureType.Name(one) for one in allowed)
+            received = schema_pb2.FeatureType.Name(kind)
+            raise InputError(
+                f"`data.log.events.{key}` should be a column of type {of_type}. "
+                f"Received: {name}, {received} in the schema"
+            )
+        columns.append(Column(name, kind, required=True))
+    return columns[0], columns[1]
 
 
 def _bounds(feature: schema_pb2.Feature) -> tuple[float | None, float | None]:

@@ -29,8 +29,8 @@ def parts_for(total_bytes: int) -> int:
 
 
 def key_hashes(keys: pa.Array) -> np.ndarray:
-    """uint64 [B]: the same for the same key in every process, run and file."""
-    filled = keys.fill_null(0 if pa.types.is_integer(keys.type) else b"")
+    """uint64 [B]: the same for the same key in every process, run and file. A missing key is one, too."""
+    filled = keys.fill_null(b"" if pa.types.is_binary(keys.type) else 0)
     hashes = pd.util.hash_array(filled.to_numpy(zero_copy_only=False))
     return np.where(np.asarray(keys.is_null()), ~hashes, hashes)
 

@@ -62,4 +62,5 @@ def merge(reports: Iterable[SplitReport]) -> SplitReport:
 
 def _by_number(letter: str) -> list[tuple[int, str]]:
     """So that line 9 comes before line 10."""
-    return [(int(part) if part.isdigit() else -1, part) for part in re.split(r"(\d+)", letter)]
+    parts = re.split("([0-9]+)", letter)  # text and digits in turns
+    return [(int(part) if i % 2 else -1, part) for i, part in enumerate(parts)]

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,8 +56,7 @@ class Rows:
         dead: Records that could not be taken apart.
         dead_others: Dead records that are no rows of the split, such as clicks; `counts` has them.
         broken: For rows of the batch that break a rule of their format, by index: the reason.
-        repeated: From the rows that break no rule, bool [B], to those of them that repeat an earlier one, bool [B];
-            None where nobody looks.
+        repeated: bool [B], True for a row that repeats an earlier good one; None where nobody looked.
         common: For each row the serialized features that it shares with others, bytes [B]; None where it has none.
         counts: Further counts for the report, by name.
     """
@@ -70,7 +69,7 @@ class Rows:
     dead: Sequence[DeadLetter] = ()
     dead_others: Sequence[DeadLetter] = ()
     broken: Mapping[int, str] = field(default_factory=dict)
-    repeated: Callable[[np.ndarray], np.ndarray] | None = None
+    repeated: np.ndarray | None = None
     common: Sequence[bytes] | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
 
@@ -84,8 +83,24 @@ class Rows:
         if self.raw is not None:
             raw = self.raw[index].as_py()
         else:
-            raw = json.dumps(self.batch.slice(index, 1).to_pylist()[0], default=_told).encode()
+            row = {name: readable(self.batch[name].slice(index, 1))[0].as_py() for name in self.batch.schema.names}
+            raw = json.dumps(row, default=_told).encode()
         return DeadLetter(self.file, f"{self.unit} {self.positions[index]}", reason, raw)
+
+
+def readable(values: pa.Array) -> pa.Array:
+    """The values with bytes in place of text, which a file may say to be UTF-8 where it is not."""
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        return values.cast(pa.large_binary())
+    if pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
+        kind = values.type.value_type
+        if pa.types.is_dictionary(kind):
+            kind = kind.value_type
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            return values.cast(pa.large_list(kind)).cast(pa.large_list(pa.large_binary()))
+    return values
 
 
 def shown(value: object) -> str:

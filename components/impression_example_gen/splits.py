@@ -2,7 +2,7 @@
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.impression_example_gen.columns import columns_to_read, duplicates_key, key_column
+from components.impression_example_gen.columns import Column, columns_to_read, duplicates_key, event_columns
 from components.impression_example_gen.log_format import FlatFormat, LogFormat
 from components.impression_example_gen.sources.ali_ccp import AliCcpSource
 from components.impression_example_gen.sources.events import EventSource
@@ -20,10 +20,10 @@ def labelled_split(schema: schema_pb2.Schema, log: LogFormat) -> Split:
     columns = columns_to_read(schema, contract.TRAINING, log)
     if log.format == "ali_ccp":
         joined = AliCcpSource(log, columns)
-        return Split(joined, joined.row_columns, log)
+        by_sample = [Column(name, schema_pb2.BYTES) for name in log.duplicates.key] if log.duplicates else []
+        return Split(joined, joined.row_columns, log, key=by_sample)
     if log.format == "events":
-        id_column, time_column = key_column(schema, log.events.impression_id), key_column(schema, log.events.time)
-        return Split(EventSource(log, columns, id_column, time_column), columns, log)
+        return Split(EventSource(log, columns, *event_columns(schema, log)), columns, log)
     key = duplicates_key(schema, log.duplicates.key) if log.duplicates else ()
     names = {column.name for column in columns}
     to_read = (*columns, *(column for column in key if column.name not in names))

@@ -59,10 +59,14 @@ class ReadTask(beam.DoFn):
     ) -> Iterator[beam.pvalue.TaggedOutput]:
         number, task = numbered
         split = self._split
+        end = 0
         try:
             for rows in split.source.read(task):
+                ordinals = np.arange(end, end + len(rows.positions))  # in the task, that may read several files
+                end += len(ordinals)
                 if repeated is not None:
-                    rows = _marked(rows, repeated.get(number, np.zeros(0, np.int64)))
+                    again = np.isin(ordinals, repeated.get(number, []))
+                    rows = dataclasses.replace(rows, repeated=again)
                 checked = batches.check_rows(rows, split.columns, split.log, split.labelled)
                 if REPORTS in self._outputs:
                     yield beam.pvalue.TaggedOutput(REPORTS, batches.report_of(checked))
@@ -73,16 +77,11 @@ class ReadTask(beam.DoFn):
                 if KEYS in self._outputs and checked.keep.any():
                     hashes = duplicates.row_hashes(rows, split.key, split.log.list_separator)
                     kept = checked.keep
-                    for shared_out in duplicates.by_group(number, hashes[kept], rows.positions[kept]):
+                    for shared_out in duplicates.by_group(number, hashes[kept], ordinals[kept]):
                         yield beam.pvalue.TaggedOutput(KEYS, shared_out)
         except InputError as error:
             if REPORTS in self._outputs:
                 yield beam.pvalue.TaggedOutput(REPORTS, SplitReport(problems=(str(error),)))
-
-
-def _marked(rows: batches.Rows, positions: np.ndarray) -> batches.Rows:
-    again = np.isin(rows.positions, positions)
-    return dataclasses.replace(rows, repeated=lambda good: again & good)
 
 
 class IngestSplit(beam.PTransform):

@@ -22,7 +22,7 @@ from pipeline.lineage import latest_run_outputs
 
 pytestmark = pytest.mark.slow
 
-IMPRESSIONS = 60_000
+IMPRESSIONS = 20_000
 RUN = """
 import sys
 from pathlib import Path

@@ -59,17 +59,21 @@ def read_cells(where: FileRange, names: Sequence[str], max_bytes: int) -> Iterat
         InputError: The file can't be read to its end.
     """
     convert = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.binary()), strings_can_be_null=False)
+    # Before the first line, of which Arrow would take a byte order mark away.
+    sentinel = b",".join(b"0" for _ in names) + b"\n"
 
     def parse(lines: Lines, start: int, end: int) -> pa.RecordBatch:
-        data = bytes(lines.slice(start, end))
-        if data.count(b"\r") != data.count(b"\r\n"):
+        text = bytes(lines.slice(start, end))
+        if text.count(b"\r") != text.count(b"\r\n"):
             raise ValueError("a line should end in a line feed. Received: a carriage return inside a line")
+        data = sentinel + text
         read = pyarrow.csv.ReadOptions(column_names=list(names), use_threads=False, block_size=len(data) + 1)
         try:
             table = pyarrow.csv.read_csv(pa.BufferReader(data), read, _PARSE, convert)
         except pa.ArrowInvalid:
             found = lines.line(start).count(b",") + 1
             raise ValueError(f"a line should have {len(names)} columns. Received: {found}") from None
+        table = table.slice(1)
         if not pc.all(pc.match_substring_regex(table[INDEX], _INDEX_FORM)).as_py():
             received = shown(table[INDEX][0].as_py())
             raise ValueError(f"column `{INDEX}` should be 16 hexadecimal characters. Received: {received}")
@@ -132,7 +136,10 @@ def _features(lists: pa.Array) -> pa.RecordBatch:
         )
     except pa.ArrowInvalid as error:  # an id or a weight beyond its type
         raise ValueError(f"column `{_LIST}` should have ids of 64 bits. Received: {error}") from None
-    return table.combine_chunks().to_batches()[0]
+    features = table.combine_chunks().to_batches()[0]
+    if not np.isfinite(np.asarray(features["weight"])).all():
+        raise ValueError(f"column `{_LIST}` should have finite values. Received: one beyond float32")
+    return features
 
 
 def _columns(
@@ -141,7 +148,7 @@ def _columns(
     if not features.num_rows:
         return {column.name: pa.nulls(rows, pa.list_(column.value_type)) for column in columns}
     fields = features["field"]
-    code = np.asarray(fields.indices).astype(np.int16)
+    code = np.asarray(fields.indices).astype(np.int64)
     order = np.argsort(code, kind="stable")
     ends = np.cumsum(np.bincount(code, minlength=len(fields.dictionary)))
     ids = np.asarray(features["id"])

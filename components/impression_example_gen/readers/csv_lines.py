@@ -11,7 +11,7 @@ from components.impression_example_gen.columns import Column
 from components.impression_example_gen.readers.lines import FileRange, Lines, read_lines
 from components.impression_example_gen.readers.opening import open_file, told_as_input_error
 from components.impression_example_gen.readers.text import read_text
-from components.impression_example_gen.rows import DeadLetter, Rows
+from components.impression_example_gen.rows import Rows
 from schema.errors import InputError
 
 _PARSE = pyarrow.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
@@ -26,9 +26,13 @@ def header(path: str, max_bytes: int) -> list[str]:
     """
     with told_as_input_error(path), open_file(path) as file:
         first = next(read_lines(file, FileRange(path), max_bytes), None)
-        if first is None or isinstance(first, DeadLetter):
-            raise InputError(f"line 1 should be a header with the columns' names. Received: {first or 'an empty file'}")
-        return next(csv.reader([first.line(0).decode()]), [])
+        received = str(first) if first else "an empty file"
+        if isinstance(first, Lines):
+            try:
+                return next(csv.reader([first.line(0).decode()]), [])
+            except csv.Error as error:
+                received = str(error)
+        raise InputError(f"line 1 should be a header with the columns' names. Received: {received}")
 
 
 def read_csv(
@@ -53,13 +57,14 @@ def read_csv(
         null_values=[""],
         strings_can_be_null=True,
     )
-    # Behind the last line, because a quote that is left open would swallow it, and the count of rows would tell.
-    sentinel = ",".join("0" for _ in names).encode()
+    # Behind the last line, because a quote that is left open would swallow it, and the count of rows would tell; and
+    # before the first one, of which Arrow would take a byte order mark away.
+    sentinel = b",".join(b"0" for _ in names)
 
     def parse(lines: Lines, start: int, end: int) -> pa.RecordBatch:
         text = lines.slice(start, end)
         _check_line_ends(text, end - start)
-        data = b"".join([text, b"" if text[-1:] == b"\n" else b"\n", sentinel])
+        data = b"".join([sentinel, b"\n", text, b"" if text[-1:] == b"\n" else b"\n", sentinel])
         read = pyarrow.csv.ReadOptions(column_names=list(names), use_threads=False, block_size=len(data) + 1)
         try:
             table = pyarrow.csv.read_csv(pa.BufferReader(data), read, _PARSE, convert)
@@ -68,9 +73,9 @@ def read_csv(
             raise ValueError(
                 f"a line should have {found[1]} columns. Received: {found[2]}" if found else error
             ) from None
-        if table.num_rows != end - start + 1:
+        if table.num_rows != end - start + 2:
             raise ValueError("a quoted value should end on the line where it begins. Received: a quote left open")
-        return table.slice(0, end - start).combine_chunks().to_batches()[0]
+        return table.slice(1, end - start).combine_chunks().to_batches()[0]
 
     yield from read_text(where, max_bytes, int(has_header), parse)
 

@@ -35,5 +35,6 @@ def divide(
                 pending += [(middle, end), (start, middle)]
     if not batches:
         return pa.RecordBatch.from_arrays([], names=[]), np.zeros(0, np.int64), reasons
-    batch = batches[0] if len(batches) == 1 else pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
+    joined = pa.Table.from_batches(batches).combine_chunks().to_batches()  # none, if no record comes to a row
+    batch = joined[0] if joined else batches[0]
     return batch, np.concatenate(kept), reasons

@@ -1,9 +1,12 @@
 """JSON Lines: one object a line."""
 
+import itertools
 import json
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pyarrow as pa
+from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.impression_example_gen.cast import expected
 from components.impression_example_gen.columns import Column
@@ -33,7 +36,7 @@ def read_json(where: FileRange, columns: Sequence[Column], max_bytes: int) -> It
     yield from read_text(where, max_bytes, 0, parse)
 
 
-def _object(line: bytes) -> dict[str, object]:
+def _object(line: bytes) -> dict[str, Any]:
     try:
         value = json.loads(line.decode())
     except RecursionError:
@@ -45,9 +48,47 @@ def _object(line: bytes) -> dict[str, object]:
     return value
 
 
-def _array(values: list[object], column: Column) -> pa.Array:
+def _array(values: list[Any], column: Column) -> pa.Array:
+    """Strict about types, where Arrow would cut 1.5 to 1, take true for 1.0 and a string for a list of characters."""
     try:
-        return pa.array(values, column.arrow_type)
+        if not column.multivalued:
+            return _ARRAYS[column.type](values)
+        if not set(map(type, values)) <= {list, _NONE}:
+            raise TypeError
+        flat = _ARRAYS[column.type]([value for row in values if row is not None for value in row])
+        ends = list(itertools.accumulate((len(row or ()) for row in values), initial=0))
+        mask = pa.array([row is None for row in values], pa.bool_())
+        return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), flat, mask=mask)
     except (pa.ArrowException, TypeError, OverflowError, UnicodeEncodeError):
         received = shown(json.dumps(values[0])) if len(values) == 1 else "others"
         raise ValueError(f"column `{column.name}` should be {expected(column)}. Received: {received}") from None
+
+
+def _integers(values: list[Any]) -> pa.Array:
+    if not set(map(type, values)) <= {int, _NONE}:
+        values = [_whole(value) for value in values]
+    return pa.array(values, pa.int64())
+
+
+def _whole(value: Any) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if value is None or type(value) is int:
+        return value
+    raise TypeError
+
+
+def _numbers(values: list[Any]) -> pa.Array:
+    if not set(map(type, values)) <= {float, int, _NONE}:
+        raise TypeError
+    return pa.array([value if value is None else float(value) for value in values], pa.float64())
+
+
+def _strings(values: list[Any]) -> pa.Array:
+    if not set(map(type, values)) <= {str, _NONE}:
+        raise TypeError
+    return pa.array(values, pa.string())
+
+
+_ARRAYS = {schema_pb2.INT: _integers, schema_pb2.FLOAT: _numbers, schema_pb2.BYTES: _strings}
+_NONE = type(None)

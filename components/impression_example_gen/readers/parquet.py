@@ -56,3 +56,5 @@ def read_parquet(path: str, columns: Sequence[Column]) -> Iterator[Rows]:
         for batch in parquet.iter_batches(_BATCH_ROWS, columns=present):
             yield Rows(batch, path, "row", np.arange(first, first + batch.num_rows))
             first += batch.num_rows
+        if first != parquet.metadata.num_rows:
+            raise OSError(f"{first} rows, where the footer says {parquet.metadata.num_rows}")

@@ -6,6 +6,7 @@ impression asks for.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import apache_beam as beam
 import numpy as np
@@ -14,7 +15,7 @@ import pyarrow as pa
 from components.impression_example_gen import encode, partition, report
 from components.impression_example_gen.batches import check_rows
 from components.impression_example_gen.columns import Column
-from components.impression_example_gen.log_format import COMMON_FEATURES, SAMPLE_ID, SKELETON, LogFormat
+from components.impression_example_gen.log_format import COMMON_FEATURES, SKELETON, LogFormat
 from components.impression_example_gen.readers import ali_ccp
 from components.impression_example_gen.readers.lines import FileRange
 from components.impression_example_gen.readers.opening import open_file, told_as_input_error
@@ -78,22 +79,24 @@ class AliCcpSource:
             for part in partition.read_part(path):
                 yield self._read_common(part, common, dead)
         used: set[bytes] = set()
-        seen: set[int] = set()
         for path in task.get(SKELETON, ()):
             for part in partition.read_part(path):
                 indices = part.batch[ali_ccp.INDEX].to_pylist()
                 used.update(indices)
-                yield self._read_skeleton(part, indices, common, dead, seen)
+                yield self._read_skeleton(part, indices, common, dead)
         yield Rows.none("", counts={_UNUSED: len(common.keys() - used)})
 
     def _read_common(self, part: partition.PartBatch, common: dict[bytes, bytes], dead: set[bytes]) -> Rows:
         """Adds the serialized features of each row to `common`, the indices of dead ones to `dead`."""
-        rows = self._rows(part, COMMON_FEATURES, self._common)
+        rows = self._rows(part, COMMON_FEATURES, self._common, {})
         checked = check_rows(rows, self._common, self._log, labelled=False)
-        kept = pa.RecordBatch.from_pydict(checked.columns).filter(pa.array(checked.keep))
+        kept = np.flatnonzero(checked.keep)
+        serialized = [b""] * len(kept)
+        if self._common:
+            serialized = encode.encode_features(pa.RecordBatch.from_pydict(checked.columns).take(pa.array(kept)))
         indices = part.batch[ali_ccp.INDEX].to_pylist()
         repeated = 0
-        for i, features in zip(np.flatnonzero(checked.keep), encode.encode_features(kept), strict=True):
+        for i, features in zip(kept.tolist(), serialized, strict=True):
             repeated += indices[i] in common
             common.setdefault(indices[i], features)
         dead.update(indices[i] for i in np.flatnonzero(~checked.keep))
@@ -101,14 +104,10 @@ class AliCcpSource:
         return Rows.none(part.source, dead_others=checked.dead, counts=counts)
 
     def _read_skeleton(
-        self,
-        part: partition.PartBatch,
-        indices: Sequence[bytes],
-        common: Mapping[bytes, bytes],
-        dead: set[bytes],
-        seen: set[int],
+        self, part: partition.PartBatch, indices: Sequence[bytes], common: Mapping[bytes, bytes], dead: set[bytes]
     ) -> Rows:
-        rows = self._rows(part, SKELETON, self._own)
+        sample_id_and_labels = {name: part.batch[name] for name in self._names[SKELETON][:3]}
+        rows = self._rows(part, SKELETON, self._own, sample_id_and_labels)
         broken = dict(rows.broken)
         for i, index in enumerate(indices):
             if index not in common:
@@ -117,30 +116,12 @@ class AliCcpSource:
                     f"column `{ali_ccp.INDEX}` should be one of the common features'. "
                     f"Received: {index.decode()}, {came}"
                 )
-        samples = partition.key_hashes(part.batch[SAMPLE_ID]).tolist()
+        return replace(rows, broken=broken, common=[common.get(index, b"") for index in indices])
 
-        def repeated(good: np.ndarray) -> np.ndarray:
-            again = np.zeros(len(samples), bool)
-            for i in np.flatnonzero(good):
-                again[i] = samples[i] in seen
-                seen.add(samples[i])
-            return again
-
-        batch = rows.batch
-        for label in self._names[SKELETON][1:3]:
-            batch = batch.append_column(label, part.batch[label])
-        return Rows(
-            batch,
-            rows.file,
-            rows.unit,
-            rows.positions,
-            rows.raw,
-            broken=broken,
-            repeated=repeated,
-            common=[common.get(index, b"") for index in indices],
-        )
-
-    def _rows(self, part: partition.PartBatch, role: str, columns: Sequence[Column]) -> Rows:
+    def _rows(
+        self, part: partition.PartBatch, role: str, columns: Sequence[Column], more: Mapping[str, pa.Array]
+    ) -> Rows:
         made, broken = ali_ccp.take_features_apart(part.batch, columns, self._log.max_values)
         raw = ali_ccp.raw_lines(part.batch, self._names[role])
-        return Rows(pa.RecordBatch.from_pydict(made), part.source, part.unit, part.positions, raw, broken=broken)
+        batch = pa.RecordBatch.from_pydict({**more, **made})
+        return Rows(batch, part.source, part.unit, part.positions, raw, broken=broken)

@@ -24,6 +24,8 @@ from components.impression_example_gen.rows import Rows
 from components.impression_example_gen.sources import parting
 from components.impression_example_gen.sources.source import SplitFiles, Tasks
 
+# Column of a part: the rows as they stood in their file.
+_RAW = "__raw__"
 _UNITS_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000}
 
 
@@ -69,7 +71,10 @@ class EventSource:
             if role == IMPRESSIONS
             else {f"{role}_in": len(checked.keep) + len(rows.dead), f"{role}_dead_letters": dead}
         )
-        kept = pa.RecordBatch.from_pydict(checked.columns).filter(pa.array(checked.keep))
+        columns = checked.columns
+        if rows.raw is not None and self._log.conversion_without_click == "error":
+            columns[_RAW] = rows.raw  # what is told of only after the join
+        kept = pa.RecordBatch.from_pydict(columns).filter(pa.array(checked.keep))
         key = kept[self._id.name] if kept.num_columns else pa.array([], pa.int64())
         return parting.Prepared(kept, key, rows.positions[checked.keep], checked.dead, counts)
 
@@ -115,8 +120,9 @@ class EventSource:
             self._log.labels.click: pa.array(click.astype(np.int64)),
             self._log.labels.conversion: pa.array(conversion.astype(np.int64)),
         }
+        raw = columns.pop(_RAW, None)
         batch = pa.RecordBatch.from_pydict(columns)
-        return Rows(batch, part.source, part.unit, part.positions, repeated=lambda good: again & good)
+        return Rows(batch, part.source, part.unit, part.positions, raw, repeated=again)
 
 
 def _attribute(

@@ -86,8 +86,8 @@ def test_integers_in_text(kind):
         "true",
         "٣",
         "1\0",
-        "0x10",  # BUG: 16
-        "0X1F",  # BUG: 31
+        "0x10",
+        "0X1F",
     ],
 )
 def test_text_that_is_no_integer(text):
@@ -105,12 +105,14 @@ def test_numbers_in_text():
 def test_nan_is_a_missing_number(text):
     """As pandas writes what is missing."""
     assert values(pa.array([b"1.5", text, b"2"], BINARY), FLOAT) == [1.5, None, 2.0]
-    assert values(pa.array([b"1.5|" + text, text], BINARY), FLOATS) == [[1.5], []]
+    assert values(pa.array([b"1.5|" + text, text], BINARY), FLOATS) == [[1.5], None]
 
 
-def test_infinity_is_a_number():
-    array = pa.array([b"inf", b"-Infinity"], BINARY)
-    assert values(array, FLOAT) == [math.inf, -math.inf]
+@pytest.mark.parametrize("infinity", [math.inf, -math.inf])
+def test_infinity_is_no_number(infinity):
+    assert received(bad(pa.array([1.0, infinity]), FLOAT), FLOAT) == {1: str(infinity)}
+    assert received(bad(pa.array(["1", str(infinity)]), FLOAT), FLOAT) == {1: str(infinity)}
+    assert received(bad(pa.array([[1.0], [2.0, infinity]]), FLOATS), FLOATS) == {1: f"[2.0, {infinity}]"}
 
 
 @pytest.mark.parametrize("text", [b"cheap", b"1,5", b"", b"1.2.3", b"0x10", b"1f", b"--1"])
@@ -122,7 +124,7 @@ def test_text_that_is_no_number(text):
 @pytest.mark.parametrize("text", ["1e39", "-3.5e38", "1e400"])
 def test_a_number_beyond_float32_is_none(text):
     """Else an infinity would stand for a number that is finite."""
-    assert received(bad(pa.array(["1", text]), FLOAT), FLOAT) == {1: text}  # BUG: inf
+    assert received(bad(pa.array(["1", text]), FLOAT), FLOAT) == {1: text}
     assert received(bad(pa.array(["1", f"1|{text}"]), FLOATS), FLOATS) == {1: f"1|{text}"}
 
 
@@ -140,8 +142,8 @@ def test_strings_stay_as_they_are():
 @pytest.mark.parametrize("kind", [pa.binary(), pa.string(), pa.large_binary(), pa.large_string()])
 def test_lists_in_text(kind):
     array = pa.array(["3|1|2", None, "7", "", " 1 | 2 "], kind)
-    assert values(array, INTS) == [[3, 1, 2], None, [7], [], [1, 2]]
-    assert values(array, STRINGS) == [[b"3", b"1", b"2"], None, [b"7"], [], [b" 1 ", b" 2 "]]
+    assert values(array, INTS) == [[3, 1, 2], None, [7], None, [1, 2]]
+    assert values(array, STRINGS) == [[b"3", b"1", b"2"], None, [b"7"], None, [b" 1 ", b" 2 "]]
 
 
 def test_empty_parts_are_empty_strings_but_no_numbers():
@@ -177,8 +179,8 @@ def test_lists_of_bytes_that_are_no_utf_8_are_split_all_the_same():
         (pa.nulls(2), FLOAT, [None, None]),
         (pa.nulls(2), INTS, [None, None]),
         (pa.array([5, None]), INTS, [[5], None]),
-        (pa.array([[1, None, 2], None, [None], []]), INTS, [[1, 2], None, [], []]),
-        (pa.array([[0.5, math.nan], [math.nan]]), FLOATS, [[0.5], []]),
+        (pa.array([[1, None, 2], None, [None], []]), INTS, [[1, 2], None, None, None]),
+        (pa.array([[0.5, math.nan], [math.nan]]), FLOATS, [[0.5], None]),
         (pa.array([[7], [], None, [None]]), INT, [7, None, None, None]),
         (pa.array([[0.5], [math.nan]]), FLOAT, [0.5, None]),
         (pa.array([[b"x"], []], pa.large_list(pa.large_binary())), BYTES, [b"x", None]),
@@ -210,7 +212,7 @@ def test_a_null_list_with_values_behind_it_has_none():
         (pa.array([1, 2**63, 3], pa.uint64()), INT, {1: "9223372036854775808"}),
         (pa.array([1.0, 1.5, 2.0]), INT, {1: "1.5"}),
         (pa.array([[1], [2, 3], [4]]), INT, {1: "[2, 3]"}),
-        (pa.array([["a"], ["b", "c"]]), BYTES, {1: "['b', 'c']"}),
+        (pa.array([["a"], ["b", "c"]]), BYTES, {1: "[b'b', b'c']"}),
         (pa.array([[1, 2**63], [3]], pa.list_(pa.uint64())), INTS, {0: "[1, 9223372036854775808]"}),
         (pa.array([{"x": 1}]), INT, {0: "{'x': 1}"}),
         (pa.array([[[1]]]), INTS, {0: "[[1]]"}),
@@ -226,7 +228,7 @@ def test_a_bad_cell_leaves_all_others_as_they_are():
     for i in (0, 17, 18, 500, 999):
         texts[i] = b"x%d" % i
     made, reasons = cast(pa.array(texts, BINARY), INT, "|")
-    assert list(sorted(reasons)) == [0, 17, 18, 500, 999]
+    assert sorted(reasons) == [0, 17, 18, 500, 999]
     assert made.to_pylist() == [None if i in reasons else i for i in range(1000)]
 
 
@@ -252,7 +254,7 @@ def test_lists_against_python(lists, data):
     start = data.draw(st.integers(0, len(lists) - 1))
     array = pa.array(lists, pa.list_(pa.int64())).slice(start)
     rows = lists[start:]
-    assert values(array, INTS) == [row and [v for v in row if v is not None] for row in rows]
+    assert values(array, INTS) == [[v for v in row or () if v is not None] or None for row in rows]
     made, reasons = cast(array, INT, "|")
     assert set(reasons) == {i for i, row in enumerate(rows) if row and len(row) > 1}
     assert made.to_pylist() == [row[0] if row and len(row) == 1 else None for row in rows]

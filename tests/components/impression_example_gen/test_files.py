@@ -70,6 +70,26 @@ def test_a_base_that_does_not_exist(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("split", "key"),
+    [("serving", "`data.serving_sample.files`"), ("train", "`data.splits.train`"), ("--data", "--data")],
+)
+def test_the_patterns_are_named_by_where_they_were_given(base, split, key):
+    with pytest.raises(InputError) as error:
+        files.match_splits(str(base), {split: {"impressions": ["none"]}})
+    assert str(error.value) == f"{key} should match files in {base}. Received: none, which matches none"
+
+
+def test_no_base_is_the_working_directory(base, monkeypatch):
+    monkeypatch.chdir(base)
+    with pytest.raises(InputError) as error:
+        match("", train=["none"])
+    assert str(error.value) == (
+        "`data.splits.train` should match files in the working directory. Received: none, which matches none"
+    )
+    assert names(match("", train=["day-01.csv"])) == {"train": ["day-01.csv"]}
+
+
 def test_a_base_on_an_unknown_file_system_is_told_as_input_error():
     with pytest.raises(InputError, match="nosuchfs://bucket/logs"):
         match("nosuchfs://bucket/logs", train=["*.csv"])

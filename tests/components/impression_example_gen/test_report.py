@@ -29,7 +29,7 @@ def test_names_of_the_counts_in_the_order_in_which_they_are_shown():
         "clicks",
         "conversions",
     )
-    assert (report.ROWS_IN, report.EXAMPLES, report.DEAD_LETTERS, report.DROPPED) == COUNTS[:4]
+    assert COUNTS[:4] == (report.ROWS_IN, report.EXAMPLES, report.DEAD_LETTERS, report.DROPPED)
 
 
 def test_json_keeps_everything():

@@ -41,11 +41,6 @@ def test_the_letter_of_a_row_with_bytes_of_its_own():
     assert rows([b"a", b"b\xff"], n=[1, 2]).dead_letter(1, "why") == DeadLetter("log.x", "row 11", "why", b"b\xff")
 
 
-@pytest.mark.parametrize(("position", "number"), [("line 17", 17), ("byte 0", 0), ("record 1024", 1024)])
-def test_the_number_of_a_position(position, number):
-    assert DeadLetter("log", position, "why", b"").number == number
-
-
 def test_the_letter_of_a_row_without_bytes_has_its_values_as_json():
     letter = rows(n=[1, None], s=[b"x", b"y\xff"], l=[[1], [2, 3]]).dead_letter(1, "why")
     assert letter == DeadLetter("log.x", "row 11", "why", rb'{"n": null, "s": "y\\xff", "l": [2, 3]}')

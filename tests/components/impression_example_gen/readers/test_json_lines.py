@@ -75,14 +75,14 @@ def one(tmp_path: Path, line: bytes | str) -> dict | str:
         ('{"i": 2.0}', {"i": 2}),
         ('{"i": 1e3}', {"i": 1000}),
         ('{"f": 2}', {"f": 2.0}),
-        ('{"f": 0.1}', {"f": 0.10000000149011612}),
+        ('{"f": 0.1}', {"f": 0.1}),
         ('{"f": Infinity}', {"f": math.inf}),
-        ('{"s": ""}', {"s": b""}),
-        ('{"s": "K\\u00f6ln \\n \\u0000 \\ud83d\\ude00"}', {"s": "Köln \n \0 😀".encode()}),
-        ('{"s": "Köln"}', {"s": "Köln".encode()}),
+        ('{"s": ""}', {"s": ""}),
+        ('{"s": "K\\u00f6ln \\n \\u0000 \\ud83d\\ude00"}', {"s": "Köln \n \0 😀"}),
+        ('{"s": "Köln"}', {"s": "Köln"}),
         (
             '{"is": [3, 1, 2], "fs": [0.5, 2], "ss": ["b", "", "a|b"]}',
-            {"is": [3, 1, 2], "fs": [0.5, 2.0], "ss": [b"b", b"", b"a|b"]},
+            {"is": [3, 1, 2], "fs": [0.5, 2.0], "ss": ["b", "", "a|b"]},
         ),
         ('{"is": [], "ss": []}', {"is": [], "ss": []}),
         ('{"is": [1, null, 2.0]}', {"is": [1, None, 2]}),
@@ -102,7 +102,7 @@ def test_nan_is_read_for_the_cast_to_make_it_missing(tmp_path):
 
 @pytest.mark.parametrize("number", [2**24 + 1, 2**53 + 1, -(2**24) - 1, 2**70])
 def test_a_whole_number_of_a_float_feature_is_rounded_as_in_the_other_formats(tmp_path, number):
-    row = one(tmp_path, json.dumps({"f": number, "fs": [number]}))  # BUG: "should be a number. Received: 16777217"
+    row = one(tmp_path, json.dumps({"f": number, "fs": [number]}))
     assert isinstance(row, dict), row
     assert row["f"] == pytest.approx(number, rel=2**-24)
     assert row["fs"] == [row["f"]]
@@ -162,7 +162,7 @@ INTEGER, NUMBER, STRING = "an integer", "a number", "a string"
 @pytest.mark.parametrize(
     ("column", "value", "expected"),
     [
-        ("i", "1.5", INTEGER),  # BUG: 1
+        ("i", "1.5", INTEGER),
         ("i", '"7"', INTEGER),
         ("i", "true", INTEGER),
         ("i", "[1]", INTEGER),
@@ -176,7 +176,7 @@ INTEGER, NUMBER, STRING = "an integer", "a number", "a string"
         ("f", '"0.5"', NUMBER),
         ("f", '"nan"', NUMBER),
         ("f", "[0.5]", NUMBER),
-        ("f", "true", NUMBER),  # BUG: 1.0
+        ("f", "true", NUMBER),
         ("s", "5", STRING),
         ("s", "0.5", STRING),
         ("s", "false", STRING),
@@ -187,13 +187,13 @@ INTEGER, NUMBER, STRING = "an integer", "a number", "a string"
         ("is", '["1"]', "a list of values, each an integer"),
         ("is", "[[1]]", "a list of values, each an integer"),
         ("is", '{"1": 2}', "a list of values, each an integer"),
-        ("is", "[1, 2.5]", "a list of values, each an integer"),  # BUG: [1, 2]
+        ("is", "[1, 2.5]", "a list of values, each an integer"),
         ("fs", '["x"]', "a list of values, each a number"),
         ("ss", "[1]", "a list of values, each a string"),
         ("ss", '["x", ["y"]]', "a list of values, each a string"),
         ("ss", '["x", "\\udfff"]', "a list of values, each a string"),
-        ("ss", '"ab"', "a list of values, each a string"),  # BUG: [b"a", b"b"]
-        ("ss", '""', "a list of values, each a string"),  # BUG: []
+        ("ss", '"ab"', "a list of values, each a string"),
+        ("ss", '""', "a list of values, each a string"),
     ],
 )
 def test_a_value_of_another_type(tmp_path, column, value, expected):
@@ -275,9 +275,9 @@ def test_a_line_is_a_row_if_each_value_is_of_its_type_and_a_dead_letter_else(tmp
         if isinstance(value, dict)
         and all(value.get(column.name) is None or fits(column, value[column.name]) for column in COLUMNS)
     }
-    assert list(rows) == list(good)  # BUG: see the values of other types
+    assert list(rows) == list(good)
     assert {letter.position for letter in dead} == {f"line {i}" for i in range(1, len(objects) + 1)} - good.keys()
     for place, value in good.items():
         assert rows[place]["i"] == value.get("i")
-        assert rows[place]["s"] == (value["s"].encode() if value.get("s") is not None else None)
+        assert rows[place]["s"] == value.get("s")
         assert rows[place]["is"] == value.get("is")

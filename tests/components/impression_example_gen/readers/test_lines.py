@@ -1,6 +1,7 @@
 """Lines in blocks and ranges: each once, with its place, against Python's own splitting."""
 
 import io
+import itertools
 
 import pytest
 from hypothesis import given, settings
@@ -65,7 +66,7 @@ def test_the_lines_of_all_ranges_are_those_of_the_file_each_once_and_in_its_plac
     edges = [0, *sorted({cut for cut in cuts if 3 < cut <= len(data)}), -1]
     found = [
         line
-        for start, end in zip(edges, edges[1:], strict=False)
+        for start, end in itertools.pairwise(edges)
         for line in read(data, FileRange("f", start, end), max_bytes, block)
     ]
     assert found == split(data, edges[1] if edges[1] >= 0 else len(data) + 1, max_bytes)
