@@ -76,7 +76,7 @@ def duplicates_key(schema: schema_pb2.Schema, names: Iterable[str]) -> tuple[Col
                 f"`data.log.duplicates.key` should be columns that the schema has (DISABLED ones too). "
                 f"Received: {name}, which it does not have{nearest(name, known)}"
             )
-        if load.is_multivalued(known[name]):
+        if load.is_multivalued(known[name]) and not load.is_disabled(known[name]):  # of those it says little more
             raise InputError(f"`data.log.duplicates.key` should be columns with one value. Received: {name}")
         columns.append(Column(name, known[name].type))
     return tuple(columns)

@@ -21,15 +21,17 @@ _GROUP_BITS = 6
 Repeated = Mapping[int, np.ndarray]
 
 
-def row_hashes(rows: Rows, key: Sequence[Column], separator: str) -> np.ndarray:
-    """uint64 [B], of the key columns' values; a missing or broken value is a value like others."""
+def row_hashes(rows: Rows, key: Sequence[Column], separator: str) -> tuple[np.ndarray, np.ndarray]:
+    """uint64 [B], of the key columns' values, a missing one as others; and bool [B], whether they could be read."""
+    readable = np.ones(len(rows.positions), bool)
     hashes = np.zeros(len(rows.positions), np.uint64)
     for column in key:
         values = pa.nulls(len(hashes), column.value_type)  # where a file lacks the column
         if column.name in rows.batch.schema.names:
-            values, _ = cast.cast(rows.batch[column.name], column, separator)
+            values, broken = cast.cast(rows.batch[column.name], column, separator)
+            readable[list(broken)] = False
         hashes = hashes * np.uint64(0x9E3779B97F4A7C15) + partition.key_hashes(values)
-    return hashes
+    return hashes, readable
 
 
 def by_group(

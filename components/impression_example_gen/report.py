@@ -63,4 +63,4 @@ def merge(reports: Iterable[SplitReport]) -> SplitReport:
 def _by_number(letter: str) -> list[tuple[int, str]]:
     """So that line 9 comes before line 10."""
     parts = re.split("([0-9]+)", letter)  # text and digits in turns
-    return [(int(part) if i % 2 else -1, part) for i, part in enumerate(parts)]
+    return [(len(part) if i % 2 else -1, part) for i, part in enumerate(parts)]

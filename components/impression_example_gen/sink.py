@@ -54,7 +54,7 @@ class _ExamplesSink(filebasedsink.FileBasedSink):
 
 
 class _Compressed:
-    """A gzip stream that closes the file below it; without a time, so that equal examples make equal files."""
+    """A gzip stream that closes the file below it; without a time, so that equal bytes make equal files."""
 
     def __init__(self, file: IO[bytes]):
         self._file = file

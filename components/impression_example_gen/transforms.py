@@ -75,8 +75,8 @@ class ReadTask(beam.DoFn):
                     if examples := batches.to_examples(rows, checked):
                         yield beam.pvalue.TaggedOutput(EXAMPLES, examples)
                 if KEYS in self._outputs and checked.keep.any():
-                    hashes = duplicates.row_hashes(rows, split.key, split.log.list_separator)
-                    kept = checked.keep
+                    hashes, readable = duplicates.row_hashes(rows, split.key, split.log.list_separator)
+                    kept = checked.keep & readable
                     for shared_out in duplicates.by_group(number, hashes[kept], ordinals[kept]):
                         yield beam.pvalue.TaggedOutput(KEYS, shared_out)
         except InputError as error:

@@ -171,7 +171,6 @@ def from_real_parquet(ingest, real_rows, tmp_path_factory) -> Examples:
 
 @pytest.mark.parametrize("write", [write_csv, write_jsonl, write_tfrecord])
 def test_real_rows_give_the_same_examples_in_every_format(ingest, real_rows, from_real_parquet, tmp_path, write):
-    # BUG: an empty list (of `like_history`, two rows in three) is a missing value in CSV and an empty one elsewhere.
     file_format = write.__name__.removeprefix("write_")
     write(real_rows, tmp_path / f"rows.{file_format}")
     splits = {"train": {"impressions": [f"rows.{file_format}"]}}

@@ -135,7 +135,8 @@ def _features(lists: pa.Array) -> pa.RecordBatch:
             pa.BufferReader(text), read, _PARSE, pyarrow.csv.ConvertOptions(column_types=types)
         )
     except pa.ArrowInvalid as error:  # an id or a weight beyond its type
-        raise ValueError(f"column `{_LIST}` should have ids of 64 bits. Received: {error}") from None
+        received = shown(str(error).partition("invalid value ")[2])
+        raise ValueError(f"column `{_LIST}` should have ids of 64 bits. Received: {received}") from None
     features = table.combine_chunks().to_batches()[0]
     if not np.isfinite(np.asarray(features["weight"])).all():
         raise ValueError(f"column `{_LIST}` should have finite values. Received: one beyond float32")

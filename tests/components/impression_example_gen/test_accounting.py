@@ -61,7 +61,6 @@ def test_events_should_have_one_end_each(kind, end):
 
 @pytest.mark.parametrize(("dead", "rows"), [(1, 100), (7, 100), (29, 100), (57, 100), (58, 100), (3, 7)])
 def test_just_at_the_limit_passes_and_one_more_does_not(dead, rows):
-    # BUG: `share * rows` is rounded, so that 29 of 100 are told as more than 29 %.
     kept = {"rows_in": rows + 1, "dropped": 0}
     checked(report(**kept | {"rows_in": rows}, examples=rows - dead, dead_letters=dead), share=dead / rows)
     refused(report(**kept, examples=rows - dead, dead_letters=dead + 1), share=dead / rows)

@@ -200,28 +200,13 @@ def test_labels_that_are_none_are_no_conversion_without_a_click(labels):
 # --- Duplicates.
 
 
-def repeated_by_user(users: list[int], asked: list[list[bool]]):
-    seen: set[int] = set()
-
-    def repeated(good: np.ndarray) -> np.ndarray:
-        asked.append(good.tolist())
-        again = np.zeros(len(users), bool)
-        for i in np.flatnonzero(good):
-            again[i] = users[i] in seen
-            seen.add(users[i])
-        return again
-
-    return repeated
-
-
 @pytest.mark.parametrize("remove", [False, True])
 def test_duplicates_are_counted_and_removed_only_if_told_so(remove):
+    """Of the rows that become no example anyway none is a duplicate."""
     records = [(b"1", b"0", b"0"), (b"1", b"1", b"1"), (b"x", b"0", b"0"), (b"1", b"0", b"1"), (b"2", b"0", b"1")]
-    asked: list[list[bool]] = []
-    found = rows(records, repeated=repeated_by_user([1, 1, 1, 1, 2], asked))
+    found = rows(records, repeated=np.array([False, True, True, True, False]))
     policy = log(duplicates={"key": ["user"], "remove": remove}, conversion_without_click="drop")
     checked = batches.check_rows(found, COLUMNS, policy, labelled=True)
-    assert asked == [[True, True, False, False, False]]
     assert checked.keep.tolist() == [True, not remove, False, False, False]
     assert counts(checked) == {
         "rows_in": 5,
@@ -230,6 +215,21 @@ def test_duplicates_are_counted_and_removed_only_if_told_so(remove):
         "conversions_without_click": 2,
         **({"examples": 1, "dropped": 3} if remove else {"examples": 2, "dropped": 2, "clicks": 1, "conversions": 1}),
     }
+
+
+def test_rows_that_lack_all_columns_are_rows_all_the_same():
+    no_columns = pa.RecordBatch.from_arrays([], names=[])
+    found = Rows(no_columns, "log.parquet", "row", np.arange(3))
+    checked = batches.check_rows(found, (Column("user", schema_pb2.INT, optional=True),), log(), labelled=False)
+    assert counts(checked) == {"rows_in": 3, "examples": 3}
+    assert [parsed(example) for example in batches.to_examples(found, checked)] == [{"user": []}] * 3
+
+
+def test_letters_are_in_the_order_of_their_positions():
+    torn = [DeadLetter("log.csv", f"line {line}", "torn", b"") for line in (10, 3)]
+    found = rows([(b"x",), (b"1",), (b"y",)], dead=torn)
+    checked = batches.check_rows(found, (USER,), log(), labelled=False)
+    assert [letter.position for letter in checked.dead] == ["line 2", "line 3", "line 4", "line 10"]
 
 
 # --- Common features.
@@ -269,7 +269,7 @@ CELLS = st.sampled_from([None, b"", b"0", b"1", b"1", b"0", b"2", b"x", b"-1", b
 )
 def test_rows_in_are_examples_and_dead_letters_and_dropped(records, policy, remove, labelled, torn):
     letters = [DeadLetter("log.csv", f"line {90 + i}", "torn", b"") for i in range(torn)]
-    found = rows(records, dead=letters, repeated=lambda good: good & (np.arange(len(good)) % 2 == 1))
+    found = rows(records, dead=letters, repeated=np.arange(len(records)) % 2 == 1)
     policies = log(conversion_without_click=policy, duplicates={"key": ["user"], "remove": remove})
     checked = batches.check_rows(found, COLUMNS if labelled else (USER, TAGS), policies, labelled)
     counts(checked)

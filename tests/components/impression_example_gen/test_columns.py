@@ -5,7 +5,7 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.impression_example_gen.columns import Column, columns_to_read, duplicates_key, key_column
+from components.impression_example_gen.columns import Column, columns_to_read, duplicates_key, event_columns
 from components.impression_example_gen.log_format import LogFormat
 from schema.errors import InputError
 
@@ -142,7 +142,9 @@ def test_a_column_without_its_rules():
 KEYS = schema_of(
     """
     feature { name: "user" type: INT presence { min_fraction: 1 } int_domain { min: 5 } value_count { min: 1 max: 1 } }
-    feature { name: "request" type: BYTES lifecycle_stage: DISABLED }
+    feature { name: "request" type: BYTES lifecycle_stage: DISABLED value_count { min: 1 max: 1 } }
+    feature { name: "tags" type: BYTES value_count { min: 0 max: 9 } }
+    feature { name: "score" type: FLOAT value_count { min: 1 max: 1 } }
     """
 )
 
@@ -160,6 +162,48 @@ def test_a_key_that_the_schema_does_not_have():
     )
 
 
-@pytest.mark.parametrize(("name", "kind"), [("request", BYTES), ("user", INT), ("impression_id", INT)])
-def test_the_key_of_events_is_required_and_an_integer_where_the_schema_lacks_it(name, kind):
-    assert key_column(KEYS, name) == Column(name, kind, required=True)
+def test_a_key_of_several_values():
+    with pytest.raises(InputError) as error:
+        duplicates_key(KEYS, ("user", "tags"))
+    assert str(error.value) == "`data.log.duplicates.key` should be columns with one value. Received: tags"
+
+
+def events(**names: str) -> LogFormat:
+    return LogFormat(format="events", events=names)
+
+
+@pytest.mark.parametrize(
+    ("log", "id_column", "time"),
+    [
+        (events(), ("impression_id", INT), ("time", INT)),
+        (events(impression_id="request", time="at"), ("request", BYTES), ("at", INT)),
+        (events(impression_id="user", time="user"), ("user", INT), ("user", INT)),
+    ],
+)
+def test_the_columns_of_events_are_required_and_integers_where_the_schema_lacks_them(log, id_column, time):
+    expected = (Column(*id_column, required=True), Column(*time, required=True))
+    assert event_columns(KEYS, log) == expected
+
+
+@pytest.mark.parametrize(
+    ("log", "message"),
+    [
+        (
+            events(impression_id="score"),
+            "`data.log.events.impression_id` should be a column of type INT or BYTES. "
+            "Received: score, FLOAT in the schema",
+        ),
+        (
+            events(time="request"),
+            "`data.log.events.time` should be a column of type INT. Received: request, BYTES in the schema",
+        ),
+        (
+            events(time="score"),
+            "`data.log.events.time` should be a column of type INT. Received: score, FLOAT in the schema",
+        ),
+    ],
+)
+def test_a_column_of_events_that_nothing_can_be_joined_by(log, message):
+    with pytest.raises(InputError) as error:
+        event_columns(KEYS, log)
+    assert str(error.value) == message

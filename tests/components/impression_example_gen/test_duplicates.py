@@ -23,6 +23,7 @@ from pipeline.beam import LOCAL_ARGS
 from schema.errors import InputError
 
 KUAIRAND = Path(__file__).parents[3] / "data" / "kuairand"
+# As in KuaiRand's schema, nothing says how many values `time_ms`, which is DISABLED, has.
 SCHEMA = """
 default_environment: "TRAINING"
 default_environment: "SERVING"
@@ -217,7 +218,6 @@ def test_a_file_should_have_the_key_s_columns(ingest, tmp_path):
 
 
 def test_a_feature_that_a_file_may_lack_may_be_a_key(ingest, tmp_path):
-    # BUG: KeyError, `city` is not in the batch.
     pq.write_table(pa.table({"user_id": [1, 1, 2], "click": [1] * 3, "conversion": [1] * 3}), tmp_path / "log.parquet")
     run = ingest(tmp_path, "log.parquet", duplicates={"key": ["user_id", "city"]})
     assert run.count("duplicates") == 1
@@ -234,7 +234,6 @@ def or_refused(name: str) -> Iterator[None]:
 
 
 def test_a_number_is_a_key_like_others(ingest, tmp_path):
-    # BUG: pyarrow's ArrowInvalid out of Beam.
     rows = [{"user_id": 1, "row": i, "price": price} for i, price in enumerate([0.5, 0.25, 0.5, None, 0.0])]
     key = {"key": ["user_id", "price"], "remove": True}
     with or_refused("price"):
@@ -242,7 +241,6 @@ def test_a_number_is_a_key_like_others(ingest, tmp_path):
 
 
 def test_lists_that_differ_are_no_duplicates(ingest, tmp_path):
-    # BUG: a list of several values counts as a missing one, so all of them are the same; their rows are lost.
     rows = [{"user_id": 1, "row": i, "tags": tags} for i, tags in enumerate([["a", "b"], ["c", "d"]])]
     key = {"key": ["user_id", "tags"], "remove": True}
     with or_refused("tags"):

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components.impression_example_gen.rows import DeadLetter, Rows, shown
+from components.impression_example_gen.rows import DeadLetter, Rows, readable, shown
 
 
 def rows(raw: list[bytes] | None = None, **columns: list) -> Rows:
@@ -70,3 +70,20 @@ def test_no_rows_but_what_else_was_found():
 )
 def test_values_in_messages(value, text):
     assert shown(value) == text
+
+
+def not_utf8(*texts: bytes) -> pa.Array:
+    return pa.Array.from_buffers(pa.string(), len(texts), pa.array(texts, pa.binary()).buffers())
+
+
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize("encoded", [False, True])
+def test_text_that_is_no_utf_8_is_readable_as_bytes(listed, encoded):
+    values = not_utf8(b"x", b"\xff").dictionary_encode() if encoded else not_utf8(b"x", b"\xff")
+    if listed:
+        values = pa.ListArray.from_arrays(pa.array([0, 1, 2], pa.int32()), values)
+    expected = [[b"x"], [b"\xff"]] if listed else [b"x", b"\xff"]
+    assert readable(values).to_pylist() == expected
+    batch = pa.RecordBatch.from_pydict({"s": values})
+    letter = Rows(batch, "log.parquet", "row", np.arange(2)).dead_letter(1, "why")
+    assert json.loads(letter.raw) == {"s": [r"\xff"] if listed else r"\xff"}

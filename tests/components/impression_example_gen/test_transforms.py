@@ -101,12 +101,12 @@ def test_keys_are_those_of_the_rows_that_become_examples(log_file):
     found = process(ReadTask(split(remove=True), [KEYS]), log_file)
     assert found.keys() == {KEYS}
     assert {task for _, (task, _, _) in found[KEYS]} == {5}
-    positions = {int(h): p.tolist() for _, (_, hashes, p) in found[KEYS] for h in set(hashes.tolist())}
-    assert sorted(map(sorted, positions.values())) == [[2, 6], [5]]
+    ordinals = [of_group.tolist() for _, (_, _, of_group) in found[KEYS]]
+    assert sorted(ordinals) == [[0, 4], [3]]
 
 
 def test_rows_that_were_found_to_repeat_others_are_left_out(log_file):
-    repeated = {5: np.array([3, 4, 6]), 6: np.array([5])}  # 3 is dead and 4 is dropped anyway, 6 is another task
+    repeated = {5: np.array([1, 2, 4]), 6: np.array([3])}  # 1 is dead and 2 is dropped anyway, 6 is another task
     found = process(ReadTask(split(remove=True), [EXAMPLES, REPORTS]), log_file, repeated)
     assert decode(found[EXAMPLES][0]) == [row(10, 1, 0), row(13, 1, 1)]
     counts = merge(found[REPORTS]).counts

@@ -235,6 +235,11 @@ def test_an_id_beyond_int64_costs_its_row_alone(number, place):
     assert str(number) in reasons[place]
 
 
+def test_an_id_of_very_many_digits_is_not_told_in_full():
+    _, reasons = take_apart(feature("205", "9" * 5_000))
+    assert len(reasons[0]) < 300
+
+
 @pytest.mark.parametrize("lists", [2, 3, 5])
 def test_an_id_beyond_int64_among_empty_lists(lists):
     empty = [(b"0", b"")] * lists

@@ -243,7 +243,6 @@ def test_values_and_weights_are_kept_repeated_and_weights_need_no_field_of_their
     ids=["no user's field", "no field of the impression's own", "labels alone"],
 )
 def test_any_subset_of_the_fields_will_do(ingest, schema, expected):
-    # BUG: without a user's column every impression is refused, without one of its own Arrow raises.
     run = ingest(impression(1, 1, 1, A, ("205", 5, 1.0)), common_row(A, ("101", 7, 1.0)), schema)
     assert run.rows == [{"click": [1], "conversion": [1], **expected}]
     assert not run.letters
@@ -448,7 +447,7 @@ REPEATED = (
 
 @pytest.mark.parametrize("remove", [False, True])
 def test_repeated_samples_are_counted_and_removed_if_asked_for(ingest, small_ranges, remove):
-    duplicates = {"key": ["sample_id"], "remove": True} if remove else None
+    duplicates = {"key": ["sample_id"], "remove": remove}
     run = ingest(REPEATED, common_row(A), conversion_without_click="drop", duplicates=duplicates)
     again = [] if remove else [example(1, 1, f205=7)]
     # A dead or dropped first copy does not cost the good second one.
@@ -458,15 +457,14 @@ def test_repeated_samples_are_counted_and_removed_if_asked_for(ingest, small_ran
 
 
 def test_a_repeated_sample_is_found_whatever_its_index_and_however_many_parts(ingest, many_parts):
-    # BUG: parts are made by common feature index, so that a sample with another index comes to another part.
     indices = [f"{i:016x}" for i in range(20)]
     run = ingest(
-        "".join(impression(1, 1, 1, index) for index in indices),
+        "".join(impression(1, 1, 1, index, ("205", i, 1.0)) for i, index in enumerate(indices)),
         "".join(common_row(index) for index in indices),
         duplicates={"key": ["sample_id"], "remove": True},
     )
     assert run.counts["duplicates"] == 19
-    assert run.rows == [example(1, 1)]
+    assert len(run.rows) == 1  # which one depends on the parts that their indices come to
 
 
 # --- The files.

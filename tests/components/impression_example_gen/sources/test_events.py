@@ -235,7 +235,6 @@ def test_parts_files_and_ranges_change_nothing(ingest, monkeypatch):
 
 @pytest.mark.parametrize("file_format", ["parquet", "csv"])
 def test_a_conversion_without_a_click_that_counts_is_a_dead_letter_under_error(ingest, file_format):
-    # BUG: of a text file `raw` should be the line as it stands there; it is JSON of what the part kept.
     run = ingest(log_in(1000), file_format, conversion_without_click="error")
     assert run.rows == [row for row in LABELLED if row != (3, 0, 1)]
     assert (run.counts["examples"], run.counts["dead_letters"]) == (6, 1)
@@ -344,7 +343,6 @@ def test_repeated_impressions_are_counted_and_removed_if_asked_for(ingest, remov
 
 
 def test_dead_records_of_each_kind_are_told_and_counted_as_such(ingest):
-    # BUG: in JSON Lines 10.5 passes for the integer 10.
     files = {
         "impressions": [event(1, 1000, user=1), event(2, 1000, user=-1), event(3, 1000, user="x"), {"time": 5}],
         "clicks": [event(1, 1000), event(2, 1000), event("one", 1000), event(1, None)],
@@ -450,7 +448,6 @@ def test_id_and_time_may_be_features_too(ingest):
 
 
 def test_a_time_that_is_no_number_is_refused(tmp_path):
-    # BUG: a TypeError out of Beam.
     schema = SCHEMA + 'feature { name: "time" type: BYTES lifecycle_stage: DISABLED }'
     events = [{ID: 1, "time": "2026-11-22", "user": 1}]
     files = {f"{role}.jsonl": encoded(events, (), "jsonl") for role in ROLES}
@@ -459,7 +456,6 @@ def test_a_time_that_is_no_number_is_refused(tmp_path):
 
 
 def test_an_id_that_is_no_whole_number_is_joined_or_refused(tmp_path):
-    # BUG: pyarrow's ArrowInvalid out of Beam.
     schema = f'{SCHEMA}feature {{ name: "{ID}" type: FLOAT lifecycle_stage: DISABLED }}'
     files = {f"{role}.jsonl": encoded([{ID: 1.5, "time": 1, "user": 1}], (), "jsonl") for role in ROLES}
     run = Ingested(tmp_path, files, {"events": {"format": "jsonl"}}, schema)
