@@ -160,6 +160,8 @@ def bench_ingest(
 ) -> None:
     """Compare ImpressionExampleGen with TFX's CsvExampleGen, and measure the Ali-CCP join."""
     with _errors_told(), screen.noise_to(Path(os.devnull)) as console:
+        if out and not out.parent.is_dir():
+            raise InputError(f"--out should be a file in a folder that is there. Received: {out}")
         from pipeline.bench import ingest
 
         figures = ingest.bench_ingest(rows, joined or [200_000, 2_000_000], console)

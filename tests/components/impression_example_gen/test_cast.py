@@ -172,7 +172,7 @@ def test_lists_of_bytes_that_are_no_utf_8_are_split_all_the_same():
         (pa.array([1, None], pa.int8()), INT, [1, None]),
         (pa.array([2**40]), INT, [2**40]),
         (pa.array([True, False, None]), INT, [1, 0, None]),
-        (pa.array([1, 2**24 + 1]), FLOAT, [1.0, 16777216.0]),
+        (pa.array([1, 2**24 + 1, 2**53 + 1]), FLOAT, [1.0, 16777216.0, 9007199254740992.0]),
         (pa.array([0.1, math.nan], pa.float64()), FLOAT, [0.10000000149011612, None]),
         (pa.array(["x", None]).dictionary_encode(), BYTES, [b"x", None]),
         (pa.array([["x"], None], pa.list_(pa.dictionary(pa.int8(), pa.string()))), STRINGS, [[b"x"], None]),

@@ -190,7 +190,7 @@ def test_the_fingerprint_changes_with_the_files(base):
     parted = files.match_splits(
         str(base),
         {
-            "train": {"skeleton": ["day-01.csv"], "common_features": ["day-02.csv"]},
+            "train": {"common_features": ["day-01.csv"], "skeleton": ["day-02.csv"]},
             "eval": {"impressions": ["day-03.csv"]},
         },
     )

@@ -91,6 +91,14 @@ def test_lists_of_strings_of_every_arrow_type(tmp_path, array):
     assert good(write(tmp_path, {"a": array}), STRINGS) == [[b"a", b"b"], None, None, [b"c"]]
 
 
+@pytest.mark.parametrize("encoded", [False, True])
+def test_lists_of_numbers_in_text(tmp_path, encoded):
+    array = pa.array(["3|1", None, "7"])
+    path = write(tmp_path, {"a": array.dictionary_encode() if encoded else array})
+    assert good(path, INTS) == [[3, 1], None, [7]]
+    assert good(path, FLOATS) == [[3.0, 1.0], None, [7.0]]
+
+
 @pytest.mark.parametrize("kind", ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"])
 def test_integers_of_every_width(tmp_path, kind):
     path = write(tmp_path, {"a": pa.array([1, None, 127], kind)})
