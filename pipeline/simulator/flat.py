@@ -23,15 +23,26 @@ class FlatFiles:
         file_format: Its format.
         features: Names of the features, in the order of the columns.
         log: Names of the other columns.
+        key: Further columns that tell impressions apart, by name, as `data.log.duplicates` asks for.
     """
 
-    def __init__(self, paths: Mapping[str, Path], file_format: FlatFormat, features: Sequence[str], log: LogFormat):
+    def __init__(
+        self,
+        paths: Mapping[str, Path],
+        file_format: FlatFormat,
+        features: Sequence[str],
+        log: LogFormat,
+        key: Mapping[str, pa.DataType],
+    ):
         self._writer = open_writer(paths[IMPRESSIONS], file_format, log.list_separator)
         self._features = features
         self._log = log
+        self._key = key
 
     def write(self, sessions: Sessions) -> None:
         batch = impression_rows(sessions, self._features, self._log)
+        for name, kind in self._key.items():
+            batch = batch.append_column(name, pa.array(sessions.impression_id).cast(kind))
         labels = self._log.labels
         for name, label in ((labels.click, sessions.click), (labels.conversion, sessions.conversion)):
             batch = batch.append_column(name, pa.array(label))

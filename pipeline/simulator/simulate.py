@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, cast, get_args
 
+import pyarrow as pa
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from components.impression_example_gen.columns import duplicates_key
 from components.impression_example_gen.log_format import (
     CLICKS,
     COMMON_FEATURES,
@@ -31,6 +33,10 @@ FORMATS: tuple[str, ...] = (*get_args(FlatFormat), ALI_CCP, EVENTS)
 
 # The release calls the two halves by names of its own.
 _ALI_CCP_HALVES = {"train": "train", "eval": "test"}
+
+
+# In files; a BYTES column is text there.
+_KEY_TYPES = {schema_pb2.INT: pa.int64(), schema_pb2.FLOAT: pa.float64(), schema_pb2.BYTES: pa.string()}
 
 
 class _Files(Protocol):
@@ -79,6 +85,11 @@ def simulate(
         check_recipes(drawn)
     else:
         _check_names(features, log)
+    known = {*features, log.events.impression_id, log.events.time, log.labels.click, log.labels.conversion}
+    asked = (
+        duplicates_key(schema, log.duplicates.key) if log.duplicates and file_format not in (ALI_CCP, EVENTS) else ()
+    )
+    key = {column.name: _KEY_TYPES[column.type] for column in asked if column.name not in known}
     # Where the release has a user's feature does not depend on whether it is a field.
     of_users = {field.source for field in config.fields if field.entity == "user"}
     of_users |= {recipe.name for recipe in drawn if is_common(recipe.column)}
@@ -88,7 +99,7 @@ def simulate(
     with _whole_files(out, [name for by_role in names.values() for name in by_role.values()]) as unfinished:
         for split, numbers in halves.items():
             paths = {role: unfinished[name] for role, name in names[split].items()}
-            with contextlib.closing(_open(file_format, paths, drawn, features, log, seed)) as files:
+            with contextlib.closing(_open(file_format, paths, drawn, features, log, key, seed)) as files:
                 for sessions in simulate_split(drawn, of_users, numbers, ctr, cvr, seed):
                     files.write(sessions)
     return [out / name for name in unfinished]
@@ -133,13 +144,14 @@ def _open(
     drawn: Sequence[Recipe],
     features: Sequence[str],
     log: LogFormat,
+    key: Mapping[str, pa.DataType],
     seed: int,
 ) -> _Files:
     if file_format == ALI_CCP:
         return AliCcpFiles(paths, drawn)
     if file_format == EVENTS:
         return EventFiles(paths, features, log, seed)
-    return FlatFiles(paths, cast(FlatFormat, file_format), features, log)
+    return FlatFiles(paths, cast(FlatFormat, file_format), features, log, key)
 
 
 @contextlib.contextmanager

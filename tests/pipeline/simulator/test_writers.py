@@ -99,7 +99,8 @@ class TestFlatFormats:
             parquet_rows(logs / preset / "events" / f"{role}-{split}.parquet")
             for role in ("impressions", "clicks", "conversions")
         )
-        assert shown == [{n: v for n, v in row.items() if n not in (labels.click, labels.conversion)} for row in flat]
+        only_flat = (labels.click, labels.conversion, "time_ms")  # time_ms tells KuaiRand's impressions apart
+        assert shown == [{n: v for n, v in row.items() if n not in only_flat} for row in flat]
         assert {e["impression_id"] for e in clicked} == {r["impression_id"] for r in flat if r[labels.click]}
         assert {e["impression_id"] for e in converted} == {r["impression_id"] for r in flat if r[labels.conversion]}
         assert (len(clicked), len(converted)) == (120, 12)
@@ -281,3 +282,10 @@ class TestCommand:
         assert message.format(tmp=tmp_path) in error
         assert len(error.splitlines()) == 1
         assert not (tmp_path / "out").exists()
+
+
+def test_columns_that_tell_impressions_apart_are_there_though_they_are_no_features(tmp_path):
+    command = ["simulate", "--config", "kuairand", "--format", "parquet", "--impressions", "40", "--out", str(tmp_path)]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    table = pq.read_table(tmp_path / "impressions-train.parquet")
+    assert table["time_ms"].to_pylist() == table["impression_id"].to_pylist()
