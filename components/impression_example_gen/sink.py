@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, Any
 
 from apache_beam.coders import BytesCoder
@@ -54,15 +55,29 @@ class _ExamplesSink(filebasedsink.FileBasedSink):
 
 
 class _Compressed:
-    """A gzip stream that closes the file below it; without a time, so that equal bytes make equal files."""
+    """A gzip stream that is compressed beside what makes the examples, and closes the file below it.
+
+    It has no time in it, so that equal bytes make equal files.
+    """
 
     def __init__(self, file: IO[bytes]):
         self._file = file
         self._gzip = gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=_GZIP_LEVEL, mtime=0)
+        self._thread = ThreadPoolExecutor(1)
+        self._written: Future[int] | None = None
 
     def write(self, data: bytes) -> None:
-        self._gzip.write(data)
+        self._wait()  # so that one batch at most is waiting, and what went wrong is told
+        self._written = self._thread.submit(self._gzip.write, data)
 
     def close(self) -> None:
-        self._gzip.close()
-        self._file.close()
+        try:
+            self._wait()
+            self._gzip.close()
+        finally:
+            self._thread.shutdown()
+            self._file.close()
+
+    def _wait(self) -> None:
+        if self._written is not None:
+            self._written.result()

@@ -44,17 +44,17 @@ def bench_ingest(rows: int, joined_impressions: Sequence[int], console: Console)
         work = Path(directory)
         for flat in ("csv", "parquet"):
             _simulate(_FLAT_CONFIG, flat, rows, work / flat)
-        run("CsvExampleGen, csv", rows, measure(_prepare_csv_example_gen, str(work / "csv"), str(work / "out")))
+        run("CsvExampleGen: csv", rows, measure(_prepare_csv_example_gen, str(work / "csv"), str(work / "out")))
         for flat in ("csv", "parquet"):
             patterns = {"impressions": [f"*.{flat}"]}
             arguments = (_FLAT_CONFIG, flat, patterns, str(work / flat), str(work / f"out-{flat}"))
-            run(f"ImpressionExampleGen, {flat}", rows, measure(_prepare_impression_example_gen, *arguments))
+            run(f"ours: {flat}", rows, measure(_prepare_impression_example_gen, *arguments))
         for impressions in joined_impressions:
             log = work / f"ali_ccp-{impressions}"
             _simulate(_JOINED_CONFIG, "ali_ccp", impressions, log)
             patterns = {"skeleton": ["sample_skeleton_*"], "common_features": ["common_features_*"]}
             arguments = (_JOINED_CONFIG, "ali_ccp", patterns, str(log), str(work / f"out-{impressions}"))
-            run("ImpressionExampleGen, ali_ccp", impressions, measure(_prepare_impression_example_gen, *arguments))
+            run("ours: ali_ccp", impressions, measure(_prepare_impression_example_gen, *arguments))
             shutil.rmtree(log)
     first = results[0]["rows_per_second"]
     for result in results[1:3]:
@@ -126,7 +126,7 @@ def _context(out: str) -> Any:
 
 def _table(results: Sequence[Mapping[str, Any]]) -> Table:
     table = Table("ingestion", box=None, padding=(0, 2, 0, 0))
-    for title in ("rows", "seconds", "rows/s", "rows/s per core", "ratio", "peak MB", "of it imports"):
+    for title in ("rows", "seconds", "rows/s", "per core", "ratio", "peak MB", "imports MB"):
         table.add_column(title, justify="right")
     for result in results:
         table.add_row(

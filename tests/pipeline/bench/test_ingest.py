@@ -63,10 +63,10 @@ def test_figures_of_both_sides_and_their_ratios(tmp_path):
     assert set(figures["machine"]) >= {"processor", "cores", "system", "python", "tfx", "pyarrow"}
     theirs, csv, parquet, joined = figures["results"]
     assert [theirs["name"], csv["name"], parquet["name"], joined["name"]] == [
-        "CsvExampleGen, csv",
-        "ImpressionExampleGen, csv",
-        "ImpressionExampleGen, parquet",
-        "ImpressionExampleGen, ali_ccp",
+        "CsvExampleGen: csv",
+        "ours: csv",
+        "ours: parquet",
+        "ours: ali_ccp",
     ]
     for ours in (csv, parquet):
         assert ours["ratio"] == pytest.approx(theirs["seconds"] / ours["seconds"])
