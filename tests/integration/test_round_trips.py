@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,9 @@ Splits = Mapping[str, Mapping[str, list[str]]]
 def ingest(tmp_path_factory) -> Callable[..., Examples]:
     """Gives the examples of each split, serialized so that equal ones are equal bytes, in the order of these bytes."""
 
-    def run(schema_name: str, base: Path, splits: Splits, **log: Any) -> Examples:
+    def run(
+        schema_name: str, base: Path, splits: Splits, beam_args: Sequence[str] = LOCAL_ARGS, **log: Any
+    ) -> Examples:
         folder = tmp_path_factory.mktemp("ingest")
         schema = standard_artifacts.Schema()
         schema.uri = str(folder / "schema")
@@ -46,7 +48,7 @@ def ingest(tmp_path_factory) -> Callable[..., Examples]:
             "serving_format": "jsonl",
             "dead_letters": str(folder / "dead"),
         }
-        context = BaseBeamExecutor.Context(beam_pipeline_args=list(LOCAL_ARGS), tmp_dir=str(folder), unique_id="1")
+        context = BaseBeamExecutor.Context(beam_pipeline_args=list(beam_args), tmp_dir=str(folder), unique_id="1")
         Executor(context).Do({"schema": [schema]}, {"examples": [examples]}, properties)
         for split in splits:
             assert examples.get_int_custom_property(f"{split}_dead_letters") == 0
@@ -65,6 +67,8 @@ def canonical(shards: Iterable[Path]) -> list[bytes]:
 
 IMPRESSIONS = 3000
 HALVES = {"train": "train", "eval": "test"}
+# The join shares its work out to other processes, which have no memory in common.
+TWO_PROCESSES = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
 
 
 def simulated(out: Path, file_format: str, *overrides: str) -> Path:
@@ -104,10 +108,11 @@ def test_flat_formats_give_the_examples_of_parquet(ingest, tmp_path, from_parque
 
 
 @pytest.mark.slow
-def test_the_release_s_format_gives_the_examples_of_parquet(ingest, tmp_path, from_parquet):
+@pytest.mark.parametrize("beam_args", [LOCAL_ARGS, (*LOCAL_ARGS, *TWO_PROCESSES)], ids=["one process", "two processes"])
+def test_the_release_s_format_gives_the_examples_of_parquet(ingest, tmp_path, from_parquet, beam_args):
     files = {"skeleton": "sample_skeleton_{}.csv", "common_features": "common_features_{}.csv"}
     splits = {split: {role: [name.format(half)] for role, name in files.items()} for split, half in HALVES.items()}
-    assert ingest("ali_ccp", simulated(tmp_path, "ali_ccp"), splits, format="ali_ccp") == from_parquet
+    assert ingest("ali_ccp", simulated(tmp_path, "ali_ccp"), splits, beam_args, format="ali_ccp") == from_parquet
 
 
 @pytest.mark.slow
