@@ -1,5 +1,6 @@
 """The real pipeline, on the real LocalDagRunner, from a few thousand real impressions to a served answer."""
 
+import json
 import shlex
 import shutil
 import subprocess
@@ -70,8 +71,9 @@ def test_counts_are_those_of_the_files(pushed, small_log):
         assert counts[split] == {
             "rows_in": len(click),
             "examples": len(click),
+            "dead_letters": 0,
             "dropped": 0,
-            "bad_rows": 0,
+            "duplicates": 0,
             "conversions_without_click": int((like & (1 - click)).sum()),
             "clicks": int(click.sum()),
             "conversions": int((like & click).sum()),
@@ -151,7 +153,11 @@ def test_predict_may_be_cut_short_by_its_reader(pushed, small_log):
     ("name", "change", "message"),
     [
         ("rows.parquet", lambda rows: rows.drop_columns("tab"), "rows.parquet should have a column `tab`; it has none"),
-        ("rows.parq", lambda rows: rows, "--input should end in .parquet or .csv (or .csv.gz). Received: "),
+        (
+            "rows.parq",
+            lambda rows: rows,
+            "--input should end in .parquet, .csv, .jsonl or .tfrecord",
+        ),
     ],
 )
 def test_predict_tells_what_is_wrong_with_its_input_and_answers_nothing(
@@ -227,8 +233,10 @@ BAD_LOGS = {
         "{log}/train-1.parquet: column `user_id` should be an integer. Received: string",
     ),
     "label_outside_0_1": (
-        rewrite("train-1.parquet", with_column("is_click", lambda rows: pa.array([0] * 9 + [2] + [1] * 1490))),
-        "{log}/train-1.parquet, row 9, column `is_click` should be 0 or 1. Received: 2",
+        rewrite("train-1.parquet", with_column("is_click", lambda rows: pa.array([0] * 9 + [2] * 31 + [1] * 1460))),
+        "split train: at most 1.00% of the rows should be dead letters (`data.log.max_dead_letter_share`). "
+        "Received: 31 of 3,000, such as {log}/train-1.parquet, row 9: column `is_click` should be 0 or 1. Received: 2; "
+        "all of them: ",
     ),
     "empty_split": (
         rewrite("eval.parquet", lambda rows: rows.slice(0, 0)),
@@ -269,9 +277,18 @@ def test_conversion_without_click_under_error(pushed, small_log):
     root, config, _ = pushed
     rows = pq.read_table(small_log / "train-1.parquet")
     first = int(np.argmax((rows["is_like"].to_numpy() == 1) & (rows["is_click"].to_numpy() == 0)))
-    result = esmm("run", "--config", config, "--root", root, "--set", "data.log.conversion_without_click=error")
+    broken = ("--set", "data.log.conversion_without_click=error", "--set", "data.log.max_dead_letter_share=0")
+    result = esmm("run", "--config", config, "--root", root, *broken)
     assert result.exit_code == 2
-    assert f"train-1.parquet, row {first} should not have a conversion (`is_like`) without a click" in result.stderr
+    reason = (
+        "a conversion (`is_like`) should follow a click (`is_click`) under `data.log.conversion_without_click: error`"
+    )
+    assert f"train-1.parquet, row {first}: {reason}" in result.stderr
+    # The letters outlive the failed run.
+    letters = max((root / "dead_letters").glob("*/train-*.jsonl"), key=lambda path: int(path.parent.name))
+    told = [json.loads(line) for line in letters.read_text().splitlines()]
+    assert all(letter["reason"].startswith(reason) for letter in told)
+    assert f"row {first}" in {letter["position"] for letter in told}
 
 
 def test_a_pushed_model_that_is_gone_is_not_called_pushed(pushed, tmp_path):
