@@ -11,7 +11,8 @@ from schema.fields import Field
 class FusedEmbedding(tf.keras.layers.Layer):
     """Looks all ids of an example up in one table, with one gather, and pools the fields that have several.
 
-    Each field owns a range of the table's rows; its first row is for a missing value. One table instead of one per
+    Each field owns a range of the table's rows, unless it shares another's vocabulary and with it its rows; the first
+    row is for a missing value. One table instead of one per
     field makes the step's cost independent of the number of fields.
 
     Input: ids, int64 [B, S], the packed feature of `schema.fields.embedded`.
@@ -21,17 +22,20 @@ class FusedEmbedding(tf.keras.layers.Layer):
     def __init__(self, fields: Sequence[Field], rows: Mapping[str, int], dim: int, stddev: float):
         """Args:
         fields: The embedded fields, in the order of their slots.
-        rows: Number of ids of each field, the missing one included.
+        rows: Number of ids of each field with a vocabulary of its own, the missing one included.
         dim: D.
         stddev: Standard deviation of the initial values.
         """
         super().__init__(name="embedding")
         self._dim = dim
-        first_rows = np.cumsum([0] + [rows[field.name] for field in fields])
+        owners = [field for field in fields if not field.vocabulary]
+        *first_rows, all_rows = np.cumsum([0] + [rows[field.name] for field in owners])
+        first_row_of = {field.name: first_row for field, first_row in zip(owners, first_rows, strict=True)}
         single: list[int] = []
         offsets: list[int] = []
         self._multi: list[tuple[str, int, int]] = []
-        for field, first_row in zip(fields, first_rows, strict=False):
+        for field in fields:
+            first_row = first_row_of[field.vocabulary_owner]
             slots = range(len(offsets), len(offsets) + field.slots)
             offsets.extend([first_row] * field.slots)
             if field.slots == 1:
@@ -42,7 +46,7 @@ class FusedEmbedding(tf.keras.layers.Layer):
         self._offsets = np.array(offsets, np.int64)
         self._num_fields = len(fields)
         self.table = self.add_weight(
-            "table", (int(first_rows[-1]), dim), initializer=tf.keras.initializers.RandomNormal(stddev=stddev)
+            "table", (int(all_rows), dim), initializer=tf.keras.initializers.RandomNormal(stddev=stddev)
         )
 
     def call(self, ids: tf.Tensor) -> tf.Tensor:

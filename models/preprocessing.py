@@ -3,6 +3,8 @@
 The same graph runs over the training data and inside the served model, so there is no difference between the two.
 """
 
+from collections.abc import Mapping, Sequence
+
 import tensorflow as tf
 import tensorflow_transform as tft
 
@@ -29,17 +31,22 @@ def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str
     """
     fields = schema_fields.from_json(custom_config[FIELDS_KEY])
     embedded, dense = schema_fields.embedded(fields), schema_fields.dense(fields)
+    by_name = {field.name: field for field in embedded}
 
-    counted = [field for field in embedded if field.encoding == "vocabulary"]
-    paths = vocabularies.write_vocabularies([inputs[field.source].values for field in counted], counted)
-    path_by_field = {field.name: path for field, path in zip(counted, paths, strict=True)}
+    owners = [field for field in embedded if field.encoding == "vocabulary" and not field.vocabulary]
+    paths = vocabularies.write_vocabularies([_tokens(owner, embedded, inputs) for owner in owners], owners)
+    path_by_owner = {field.name: path for field, path in zip(owners, paths, strict=True)}
 
     slots = []
     for field in embedded:
         values = inputs[field.source]
         if field.encoding == "vocabulary":
-            ids = _vocabulary_ids(values.values, path_by_field[field.name], field)
-            slots.append(_to_slots(values.with_values(ids + 1), field.slots))
+            owner = by_name[field.vocabulary_owner]
+            ids = _vocabulary_ids(values.values, path_by_owner[owner.name], owner)
+            slots.append(_to_slots(values.with_values(ids + 1), field.slots, field.keep))
+        elif field.encoding == "hash":
+            ids = _hash_ids(values.values, field.buckets)
+            slots.append(_to_slots(values.with_values(ids + 1), field.slots, field.keep))
         elif field.encoding == "buckets":
             ids = _bucket_ids(values.values, field)
             slots.append(_to_slots(values.with_values(ids + 1), field.slots))
@@ -51,6 +58,20 @@ def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str
     for label in contract.LABELS:
         outputs[label] = tf.reshape(_to_slots(inputs[label], 1), [-1])
     return outputs
+
+
+def _tokens(owner: Field, fields: Sequence[Field], inputs: Mapping[str, tf.SparseTensor]) -> tf.Tensor:
+    """What a field's vocabulary is counted of: its values and those of the fields that share it, [number of values]."""
+    sharing = [f for f in fields if f.encoding == "vocabulary" and f.vocabulary_owner == owner.name]
+    # Fields of the same feature have the same tokens, to be counted once.
+    return tf.concat([inputs[source].values for source in sorted({field.source for field in sharing})], axis=0)
+
+
+def _hash_ids(tokens: tf.Tensor, buckets: int) -> tf.Tensor:
+    """Ids from 0 to `buckets` - 1, the same for the same token in every process; of shape [number of values]."""
+    if tokens.dtype != tf.string:
+        tokens = tf.strings.as_string(tokens)
+    return tf.strings.to_hash_bucket_fast(tokens, buckets)
 
 
 def _vocabulary_ids(tokens: tf.Tensor, path: tf.Tensor, field: Field) -> tf.Tensor:
@@ -78,9 +99,15 @@ def _standardised_log(values: tf.SparseTensor) -> tf.Tensor:
     return _to_slots(values.with_values(scaled), 1)
 
 
-def _to_slots(values: tf.SparseTensor, slots: int) -> tf.Tensor:
-    """The first `slots` values of each row, [B, slots], with 0 where there are fewer."""
+def _to_slots(values: tf.SparseTensor, slots: int, keep: str = "first") -> tf.Tensor:
+    """The first, or last, `slots` values of each row, [B, slots], in their order, with 0 where there are fewer."""
     rows = values.dense_shape[0]
+    if keep == "last":
+        row, place = values.indices[:, 0], values.indices[:, 1]
+        surplus = tf.maximum(tf.math.unsorted_segment_sum(tf.ones_like(row), row, rows) - slots, 0)
+        kept = place >= tf.gather(surplus, row)
+        indices = tf.stack([row, place - tf.gather(surplus, row)], axis=1)
+        values = tf.SparseTensor(indices[kept], values.values[kept], values.dense_shape)
     first = tf.sparse.slice(values, [0, 0], [rows, slots])
     # Not tf.sparse.reset_shape: its checks, for every field, would be half of the graph.
     padded = tf.SparseTensor(first.indices, first.values, [rows, slots])

@@ -60,7 +60,9 @@ def embedding_rows(transform: tft.TFTransformOutput, fields: tuple[Field, ...]) 
     """Number of ids of each embedded field, the one for a missing value included."""
     rows = {}
     for field in schema_fields.embedded(fields):
-        if field.encoding == "buckets":
+        if field.vocabulary:
+            continue  # has the rows of the field whose vocabulary it shares
+        if field.encoding in ("buckets", "hash"):
             rows[field.name] = 1 + field.buckets
         elif field.encoding == "length":
             rows[field.name] = 1 + field.values

@@ -30,9 +30,11 @@ def file_name(field_name: str) -> str:
 def write_vocabularies(values: Sequence[tf.Tensor], fields: Sequence[Field]) -> list[tf.Tensor]:
     """Counts the tokens of each field over the analysed data and writes one vocabulary file per field.
 
+    The tokens of several fields may come as those of one: a vocabulary that they share.
+
     A file has one token per line, most frequent first, ties in descending order of the tokens' bytes: the order of
-    `tft.vocabulary(frequency_threshold=field.min_count)`. Like there, empty tokens and tokens with a line break are
-    left out. A vocabulary without tokens gets the one line `-1`.
+    `tft.vocabulary(frequency_threshold=field.min_count, top_k=field.top_k)`. Like there, empty tokens and tokens with a
+    line break are left out. A vocabulary without tokens gets the one line `-1`.
 
     Args:
         values: For each field its values in a batch, int64 or string, of shape [number of values].
@@ -120,12 +122,13 @@ def _sum(tables: list[pa.Table]) -> pa.Table:
     return summed.rename_columns({"token": "token", "count_sum": "count"})
 
 
-def ordered_tokens(counts: pa.Table, min_count: int) -> list[bytes]:
+def ordered_tokens(counts: pa.Table, min_count: int, top_k: int | None = None) -> list[bytes]:
     """Tokens in the order of their vocabulary.
 
     Args:
         counts: `token` int64 or binary, `count` int64.
         min_count: Least count of a token that is kept.
+        top_k: Most tokens to keep, None for all.
 
     Returns:
         Tokens as the bytes of their line.
@@ -136,7 +139,8 @@ def ordered_tokens(counts: pa.Table, min_count: int) -> list[bytes]:
         tokens = tokens.cast(pa.string()).cast(pa.binary())
     kept = pa.table({"token": tokens, "count": kept["count"]})
     kept = kept.sort_by([("count", "descending"), ("token", "descending")])
-    return [token for token in kept["token"].to_pylist() if token and b"\n" not in token and b"\r" not in token]
+    tokens = [token for token in kept["token"].to_pylist() if token and b"\n" not in token and b"\r" not in token]
+    return tokens[:top_k]
 
 
 class _WriteFiles(beam.DoFn):
@@ -150,7 +154,7 @@ class _WriteFiles(beam.DoFn):
         for field, table in zip(self._fields, counts, strict=True):
             path = os.path.join(self._directory, file_name(field.name))
             # A table can't be made of an empty file.
-            tokens = ordered_tokens(table, field.min_count) or [b"-1"]
+            tokens = ordered_tokens(table, field.min_count, field.top_k) or [b"-1"]
             with FileSystems.create(path) as file:
                 for token in tokens:
                     file.write(token + b"\n")

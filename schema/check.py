@@ -91,6 +91,8 @@ def field_problems(schema: schema_pb2.Schema, fields: Sequence[Field]) -> Iterat
             )
         else:
             yield from _encoding_problems(where, field, serving[field.source])
+            if field.vocabulary:
+                yield from _sharing_problems(where, field, fields, serving)
 
 
 def check_slices(schema: schema_pb2.Schema, slices: Iterable[str]) -> None:
@@ -146,11 +148,37 @@ def _raise_first(problems: Iterator[str]) -> None:
         raise InputError(problem)
 
 
+def _sharing_problems(
+    where: str, field: Field, fields: Sequence[Field], features: Mapping[str, schema_pb2.Feature]
+) -> Iterator[str]:
+    owner = {other.name: other for other in fields}.get(field.vocabulary)
+    if owner is None:
+        known = [other.name for other in fields if other.encoding == "vocabulary" and not other.vocabulary]
+        yield (
+            f"`{where}.vocabulary` should be a field. Received: {field.vocabulary}, no such field"
+            f"{nearest(field.vocabulary, known)}"
+        )
+        return
+    if owner.encoding != "vocabulary" or owner.vocabulary:
+        yield f"`{where}.vocabulary` should be a field with its own vocabulary. Received: {owner.name}, without one"
+    types = [schema_pb2.FeatureType.Name(features[one.source].type) for one in (field, owner) if one.source in features]
+    if len(set(types)) > 1:
+        yield f"`{where}.vocabulary` should be of the same type, {types[0]}. Received: {owner.name}, {types[1]}"
+    for key in ("min_count", "top_k", "oov_buckets"):
+        if getattr(field, key) != Field.model_fields[key].default:
+            yield f"`{where}.{key}` should be given for `{owner.name}`, whose vocabulary it is. Received: one here"
+
+
 def _encoding_problems(where: str, field: Field, feature: schema_pb2.Feature) -> Iterator[str]:
     type_name = schema_pb2.FeatureType.Name(feature.type)
     multivalued = load.is_multivalued(feature)
-    if field.encoding == "vocabulary" and feature.type == schema_pb2.FLOAT:
-        yield f"`{where}.encoding` should be buckets or log for a FLOAT feature. Received: vocabulary"
+    if field.encoding in ("vocabulary", "hash") and feature.type == schema_pb2.FLOAT:
+        yield f"`{where}.encoding` should be buckets or log for a FLOAT feature. Received: {field.encoding}"
+    if field.encoding != "vocabulary":
+        asked = {"min_count": field.min_count > 1, "top_k": field.top_k is not None, "vocabulary": field.vocabulary}
+        asked["oov_buckets"] = field.oov_buckets > 1
+        for key in (key for key, is_asked in asked.items() if is_asked):
+            yield f"`{where}.{key}` should be of a field with encoding vocabulary. Received: encoding {field.encoding}"
     if field.encoding == "length":
         if not multivalued:
             yield (
@@ -158,9 +186,10 @@ def _encoding_problems(where: str, field: Field, feature: schema_pb2.Feature) ->
                 f"Received: {field.source}, which has one value"
             )
         return
-    if field.encoding != "vocabulary" and (feature.type == schema_pb2.BYTES or multivalued):
+    if field.encoding in ("buckets", "log") and (feature.type == schema_pb2.BYTES or multivalued):
         yield (
-            f"`{where}.encoding` should be vocabulary for a {'multi-valued' if multivalued else type_name} feature. "
+            f"`{where}.encoding` should be vocabulary or hash for a "
+            f"{'multi-valued' if multivalued else type_name} feature. "
             f"Received: {field.encoding}"
         )
     if field.values > 1 and not multivalued:

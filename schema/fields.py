@@ -15,14 +15,19 @@ class Field(BaseModel):
         feature: Name of the schema's feature, where one feature feeds several fields.
         encoding: How values become model inputs:
             `vocabulary`: tokens counted on the training split, one id each;
+            `hash`: tokens hashed into `buckets` ids, without counting; different tokens may share an id;
             `buckets`: quantiles of a number, one id each;
             `length`: how many values a multi-valued feature has, up to `values`, one id each;
             `log`: sign(x)·log(1 + |x|) standardised to mean 0 and variance 1, a dense input without embedding.
+        vocabulary: Name of the field whose vocabulary, and whose embedding, this one shares; their tokens are counted
+            together. Empty for a vocabulary of its own.
         min_count: Tokens seen fewer times in the training split are out of vocabulary.
+        top_k: Most tokens in the vocabulary, the most frequent ones; without it there is no such limit.
         oov_buckets: Ids that out-of-vocabulary tokens are hashed into.
-        buckets: Number of quantiles of a `buckets` field.
-        values: Most values kept of a multi-valued feature, the first ones; 1 for a single-valued feature. For
-            `length`: the largest length told apart.
+        buckets: Number of quantiles of a `buckets` field, or of ids of a `hash` field.
+        values: Most values kept of a multi-valued feature; 1 for a single-valued feature. For `length`: the largest
+            length told apart.
+        keep: Which of them are kept, the first or the last ones.
         pooling: How the embeddings of several values become one vector.
     """
 
@@ -31,17 +36,25 @@ class Field(BaseModel):
     name: str
     entity: Literal["user", "item", "context", "cross"]
     feature: str = ""
-    encoding: Literal["vocabulary", "buckets", "length", "log"] = "vocabulary"
+    encoding: Literal["vocabulary", "hash", "buckets", "length", "log"] = "vocabulary"
+    vocabulary: str = ""
     min_count: PositiveInt = 1
+    top_k: PositiveInt | None = None
     oov_buckets: PositiveInt = 1
     buckets: PositiveInt = 32
     values: PositiveInt = 1
+    keep: Literal["first", "last"] = "first"
     pooling: Literal["mean", "sum", "sqrtn"] = "mean"
 
     @property
     def slots(self) -> int:
         """Number of ids that the field takes in an example."""
-        return self.values if self.encoding == "vocabulary" else 1
+        return self.values if self.encoding in ("vocabulary", "hash") else 1
+
+    @property
+    def vocabulary_owner(self) -> str:
+        """Name of the field whose vocabulary it uses: its own, unless it shares another's."""
+        return self.vocabulary or self.name
 
     @property
     def source(self) -> str:

@@ -130,6 +130,8 @@ def test_order_and_least_count_by_hand():
     assert vocabularies.ordered_tokens(counts, 1) == [b"b", b"a", b"d", b"c"]
     assert vocabularies.ordered_tokens(counts, 2) == [b"b", b"a"]
     assert vocabularies.ordered_tokens(counts, 3) == []
+    assert vocabularies.ordered_tokens(counts, 1, top_k=3) == [b"b", b"a", b"d"]
+    assert vocabularies.ordered_tokens(counts, 2, top_k=9) == [b"b", b"a"]
 
 
 def test_numbers_tie_as_text():
@@ -147,6 +149,8 @@ def test_no_batches_at_all():
 
 COLUMNS = ("nasty", "unicode", "ints", "int_extremes")
 MIN_COUNT = {"nasty": 1, "unicode": 2, "ints": 3, "int_extremes": 1}
+# Less than there are: among them tokens that are left out, and counts that tie.
+TOP_K = {"nasty": 4, "unicode": None, "ints": 10, "int_extremes": None}
 
 
 def _rows() -> list[dict]:
@@ -180,13 +184,18 @@ def _analyze(rows, fn, spec, directory: Path) -> tft.TFTransformOutput:
 @pytest.fixture(scope="module")
 def both_ways(tmp_path_factory) -> tft.TFTransformOutput:
     """Each column's vocabulary, and its values' ids, once by `write_vocabularies` and once by `tft.vocabulary`."""
-    fields = [Field(name=name, entity="item", min_count=MIN_COUNT[name]) for name in COLUMNS]
+    fields = [Field(name=name, entity="item", min_count=MIN_COUNT[name], top_k=TOP_K[name]) for name in COLUMNS]
 
     def preprocessing_fn(inputs):
         values = [inputs[name].values for name in COLUMNS]
         outputs = {}
         for field, tokens, path in zip(fields, values, vocabularies.write_vocabularies(values, fields), strict=True):
-            theirs = tft.vocabulary(tokens, frequency_threshold=field.min_count, vocab_filename=f"tft_{field.name}")
+            theirs = tft.vocabulary(
+                tokens,
+                top_k=field.top_k,
+                frequency_threshold=field.min_count,
+                vocab_filename=f"tft_{field.name}",
+            )
             outputs[f"ours_{field.name}"] = tft.apply_vocabulary(tokens, path, num_oov_buckets=3)
             outputs[f"tft_{field.name}"] = tft.apply_vocabulary(tokens, theirs, num_oov_buckets=3)
         return outputs
@@ -206,10 +215,11 @@ def test_file_is_that_of_tft_vocabulary(both_ways, column):
     ours = _lines(both_ways, vocabularies.file_name(column))
     assert ours == _lines(both_ways, f"tft_{column}")
     tokens = [token for row in _rows() for token in row[column]]
-    assert ours == _expected(tokens, MIN_COUNT[column])
+    assert ours == _expected(tokens, MIN_COUNT[column])[: TOP_K[column]]
     # The columns are such that counts tie and, under a least count above 1, tokens are left out.
     assert len(set(Counter(tokens).values())) < len(set(tokens))
-    assert (len(ours) < len(_expected(tokens, 1))) == (MIN_COUNT[column] > 1)
+    assert (len(ours) < len(_expected(tokens, MIN_COUNT[column]))) == (TOP_K[column] is not None)
+    assert (len(ours) < len(_expected(tokens, 1))) == (MIN_COUNT[column] > 1 or TOP_K[column] is not None)
 
 
 @pytest.mark.parametrize("column", COLUMNS)
@@ -226,7 +236,7 @@ def test_ids_are_those_of_tft_vocabulary(both_ways, column):
     transformed = both_ways.transform_raw_features(raw)
     ids = transformed[f"ours_{column}"].numpy()
     np.testing.assert_array_equal(ids, transformed[f"tft_{column}"])
-    vocabulary = _expected([token for row in _rows() for token in row[column]], MIN_COUNT[column])
+    vocabulary = _expected([token for row in _rows() for token in row[column]], MIN_COUNT[column])[: TOP_K[column]]
     for token, found in zip(tokens, ids, strict=True):
         line = token if isinstance(token, bytes) else str(token).encode()
         if line in vocabulary:

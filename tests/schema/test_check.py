@@ -188,16 +188,36 @@ def test_check_fields_never_hints_at_a_label_or_a_disabled_feature(curated):
             "`fields.price.encoding` should be buckets or log for a FLOAT feature. Received: vocabulary",
         ),
         (
+            {"name": "price", "encoding": "hash"},
+            "`fields.price.encoding` should be buckets or log for a FLOAT feature. Received: hash",
+        ),
+        (
+            {"name": "city", "encoding": "hash", "min_count": 2},
+            "`fields.city.min_count` should be of a field with encoding vocabulary. Received: encoding hash",
+        ),
+        (
+            {"name": "city", "encoding": "hash", "top_k": 2},
+            "`fields.city.top_k` should be of a field with encoding vocabulary. Received: encoding hash",
+        ),
+        (
+            {"name": "city", "encoding": "hash", "oov_buckets": 2},
+            "`fields.city.oov_buckets` should be of a field with encoding vocabulary. Received: encoding hash",
+        ),
+        (
+            {"name": "price", "encoding": "buckets", "vocabulary": "price"},
+            "`fields.price.vocabulary` should be of a field with encoding vocabulary. Received: encoding buckets",
+        ),
+        (
             {"name": "city", "encoding": "buckets"},
-            "`fields.city.encoding` should be vocabulary for a BYTES feature. Received: buckets",
+            "`fields.city.encoding` should be vocabulary or hash for a BYTES feature. Received: buckets",
         ),
         (
             {"name": "city", "encoding": "log"},
-            "`fields.city.encoding` should be vocabulary for a BYTES feature. Received: log",
+            "`fields.city.encoding` should be vocabulary or hash for a BYTES feature. Received: log",
         ),
         (
             {"name": "history", "encoding": "buckets"},
-            "`fields.history.encoding` should be vocabulary for a multi-valued feature. Received: buckets",
+            "`fields.history.encoding` should be vocabulary or hash for a multi-valued feature. Received: buckets",
         ),
         (
             {"name": "n", "feature": "city", "encoding": "length"},
@@ -237,3 +257,47 @@ def test_kuairand_refuses_other_funnels_labels():
     )
     assert refusal(kuairand, name="time_ms", encoding="log").endswith("DISABLED (time)")
     assert refusal(kuairand, name="is_like").startswith("`fields.is_like` should be a feature of the schema.")
+
+
+CITY = Field(name="city", entity="user")
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        (
+            {"name": "tags", "vocabulary": "citty"},
+            "`fields.tags.vocabulary` should be a field. Received: citty, no such field; did you mean `city`?",
+        ),
+        (
+            {"name": "user_id", "vocabulary": "city"},
+            "`fields.user_id.vocabulary` should be of the same type, INT. Received: city, BYTES",
+        ),
+        (
+            {"name": "tags", "vocabulary": "tags"},
+            "`fields.tags.vocabulary` should be a field with its own vocabulary. Received: tags, without one",
+        ),
+        (
+            {"name": "tags", "vocabulary": "price"},
+            "`fields.tags.vocabulary` should be a field with its own vocabulary. Received: price, without one",
+        ),
+        *(
+            (
+                {"name": "tags", "vocabulary": "city", key: 2},
+                f"`fields.tags.{key}` should be given for `city`, whose vocabulary it is. Received: one here",
+            )
+            for key in ("min_count", "top_k", "oov_buckets")
+        ),
+    ],
+)
+def test_check_fields_with_a_vocabulary_that_can_t_be_shared(curated, field, message):
+    others = (CITY, Field(name="price", entity="item", encoding="buckets"))
+    with pytest.raises(InputError) as error:
+        check.check_fields(curated, [Field(entity="user", **field), *others])
+    assert str(error.value) == message
+
+
+def test_check_fields_passes_shared_and_hashed_vocabularies(curated):
+    shared = Field(name="tags", entity="item", vocabulary="city", values=3, keep="last")
+    hashed = Field(name="tag_hash", entity="item", feature="tags", encoding="hash", buckets=9, values=3)
+    check.check_fields(curated, [shared, CITY, hashed])

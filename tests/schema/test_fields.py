@@ -37,10 +37,13 @@ def test_json_of_written_text_has_the_defaults():
         "entity": "context",
         "feature": "",
         "encoding": "vocabulary",
+        "vocabulary": "",
         "min_count": 1,
+        "top_k": None,
         "oov_buckets": 1,
         "buckets": 32,
         "values": 1,
+        "keep": "first",
         "pooling": "mean",
     }
 
@@ -55,7 +58,9 @@ def test_embedded_and_dense_part_the_fields_and_keep_their_order():
     ("change", "message"),
     [
         ({"entity": "shop"}, "Input should be 'user', 'item', 'context' or 'cross'"),
-        ({"encoding": "hash"}, "Input should be 'vocabulary', 'buckets', 'length' or 'log'"),
+        ({"encoding": "onehot"}, "Input should be 'vocabulary', 'hash', 'buckets', 'length' or 'log'"),
+        ({"top_k": 0}, "Input should be greater than 0"),
+        ({"keep": "best"}, "Input should be 'first' or 'last'"),
         ({"values": 0}, "Input should be greater than 0"),
         ({"oov_buckets": 0}, "Input should be greater than 0"),
         ({"min_count": -1}, "Input should be greater than 0"),
@@ -65,6 +70,15 @@ def test_embedded_and_dense_part_the_fields_and_keep_their_order():
 def test_a_field_refuses_what_it_does_not_know(change, message):
     with pytest.raises(ValidationError, match=message):
         Field(**{"name": "x", "entity": "user", **change})
+
+
+def test_a_hashed_field_has_a_slot_for_each_value():
+    assert Field(name="tags", entity="item", encoding="hash", values=3).slots == 3
+
+
+def test_a_field_owns_its_vocabulary_unless_it_shares_one():
+    assert USER.vocabulary_owner == USER.name
+    assert Field(name="history", entity="user", vocabulary="video").vocabulary_owner == "video"
 
 
 def test_a_field_cannot_be_changed():
