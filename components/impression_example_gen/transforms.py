@@ -56,9 +56,7 @@ class ReadTask(beam.DoFn):
         self._split = split
         self._outputs = frozenset(outputs)
 
-    def process(
-        self, numbered: tuple[int, Any], repeated: duplicates.Repeated | None = None
-    ) -> Iterator[beam.pvalue.TaggedOutput]:
+    def process(self, numbered: tuple[int, Any], repeated: duplicates.Repeated | None = None) -> Iterator[Any]:
         number, task = numbered
         split = self._split
         end = 0

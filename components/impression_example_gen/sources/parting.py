@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import apache_beam as beam
 import numpy as np
@@ -85,7 +85,7 @@ class _PartFiles(beam.DoFn):
         self._directory = directory
         self._parts = parts
 
-    def process(self, numbered: tuple[int, FileRange]) -> Iterator[beam.pvalue.TaggedOutput]:
+    def process(self, numbered: tuple[int, FileRange]) -> Iterator[Any]:
         number, where = numbered
         writer = partition.PartWriter(self._directory, self._parts, where.path)
         try:
