@@ -1,7 +1,7 @@
 """Checks that a schema is well-formed and that a configuration's fields are allowed by it."""
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from tensorflow_metadata.proto.v0 import schema_pb2
 
@@ -110,13 +110,7 @@ def slice_problems(schema: schema_pb2.Schema, slices: Iterable[str]) -> Iterator
     Raises:
         InputError: The schema has no TRAINING environment.
     """
-    known = load.usable_features(schema, contract.TRAINING)
-    for name in slices:
-        if name not in known:
-            yield (
-                f"`evaluation.slices` should be features of the schema. Received: {name}, which it does not have"
-                f"{nearest(name, known)}"
-            )
+    yield from _unknown_features("evaluation.slices", slices, load.usable_features(schema, contract.TRAINING))
 
 
 def check_allowed(schema: schema_pb2.Schema, names: Iterable[str]) -> None:
@@ -134,11 +128,14 @@ def allowed_problems(schema: schema_pb2.Schema, names: Iterable[str]) -> Iterato
     Raises:
         InputError: The schema has no SERVING environment.
     """
-    known = load.usable_features(schema, contract.SERVING)
+    yield from _unknown_features("guard.allow", names, load.usable_features(schema, contract.SERVING))
+
+
+def _unknown_features(key: str, names: Iterable[str], known: Collection[str]) -> Iterator[str]:
     for name in names:
         if name not in known:
             yield (
-                f"`guard.allow` should be features of the schema. Received: {name}, which it does not have"
+                f"`{key}` should be features of the schema. Received: {name}, which it does not have"
                 f"{nearest(name, known)}"
             )
 

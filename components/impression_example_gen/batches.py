@@ -75,7 +75,7 @@ def check_rows(rows: Rows, columns: Sequence[Column], log: LogFormat, labelled: 
     if rows.repeated is not None:
         repeated = rows.repeated & ~dead & ~dropped
         counts[report.DUPLICATES] = int(repeated.sum())
-        dropped |= repeated & (log.duplicates is not None and log.duplicates.remove)
+        dropped |= repeated & log.removes_duplicates
     keep = ~dead & ~dropped
     letters = [*rows.dead, *rows.dead_others, *(rows.dead_letter(i, reason) for i, reason in reasons.items())]
     letters.sort(key=lambda letter: letter.number)
@@ -104,4 +104,4 @@ def to_examples(rows: Rows, checked: Checked) -> list[bytes]:
 
 def report_of(checked: Checked) -> SplitReport:
     """The counts, and the first letters."""
-    return SplitReport(checked.counts, letters=tuple(str(letter) for letter in checked.dead[:3]))
+    return SplitReport.of(checked.counts, checked.dead)

@@ -1,16 +1,18 @@
 """Columns as they came from a file, turned into the schema's types."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.impression_example_gen.columns import Column
+from components.impression_example_gen.halving import halve
 from components.impression_example_gen.rows import readable, shown
 
 _EXPECTED = {schema_pb2.INT: "an integer", schema_pb2.FLOAT: "a number", schema_pb2.BYTES: "a string"}
+
+# Of Arrow's casts: a value does not fit, there is no cast between the types, text is not UTF-8.
+_FAILURES = (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError)
 
 
 def expected(column: Column) -> str:
@@ -32,25 +34,20 @@ def cast(values: pa.Array, column: Column, separator: str) -> tuple[pa.Array, di
     Returns:
         The column in `column.arrow_type`, [B], null where a value can't be cast; and the reasons, by index.
     """
-    to_type: Callable[[pa.Array], pa.Array] = (
-        (lambda part: _cast_lists(part, column, separator)) if column.multivalued else lambda part: _one(part, column)
-    )
-    parts: list[pa.Array] = []
-    reasons: dict[int, str] = {}
-    pending = [(0, len(values))]
-    while pending:  # halves what fails, down to the rows that do
-        start, end = pending.pop()
-        try:
-            parts.append(to_type(values.slice(start, end - start)))
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError):
-            if end - start == 1:
-                received = shown(readable(values.slice(start, 1))[0].as_py())
-                reasons[start] = f"column `{column.name}` should be {expected(column)}. Received: {received}"
-                parts.append(pa.nulls(1, column.arrow_type))
-            else:
-                middle = (start + end) // 2
-                pending += [(middle, end), (start, middle)]
-    return pa.concat_arrays(parts) if len(parts) > 1 else parts[0], reasons
+
+    def cast_range(start: int, end: int) -> pa.Array:
+        part = values.slice(start, end - start)
+        return _cast_lists(part, column, separator) if column.multivalued else _one(part, column)
+
+    done, failed = halve(len(values), cast_range, _FAILURES)
+    reasons = {}
+    parts = {start: part for start, _, part in done}
+    for index in failed:
+        received = shown(readable(values.slice(index, 1))[0].as_py())
+        reasons[index] = f"column `{column.name}` should be {expected(column)}. Received: {received}"
+        parts[index] = pa.nulls(1, column.arrow_type)
+    ordered = [parts[start] for start in sorted(parts)]
+    return pa.concat_arrays(ordered) if len(ordered) > 1 else ordered[0], reasons
 
 
 def _one(values: pa.Array, column: Column) -> pa.Array:

@@ -46,9 +46,7 @@ class ImpressionExampleGen(base_beam_component.BaseBeamComponent):
             spec.ImpressionExampleGenSpec(
                 schema=schema,
                 input_base=input_base,
-                splits=json.dumps(
-                    {split: {role: list(p) for role, p in roles.items()} for split, roles in splits.items()}
-                ),
+                splits=json.dumps(splits),
                 log_format=log.model_dump_json(),
                 serving_format=serving_format,
                 dead_letters=dead_letters,

@@ -115,6 +115,10 @@ class LogFormat(_Tree):
         return self
 
     @property
+    def removes_duplicates(self) -> bool:
+        return self.duplicates is not None and self.duplicates.remove
+
+    @property
     def roles(self) -> tuple[str, ...]:
         """Parts that the files of a split play, the one whose rows become examples first."""
         return _ROLES.get(self.format, (IMPRESSIONS,))

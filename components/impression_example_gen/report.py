@@ -4,7 +4,9 @@ import dataclasses
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+
+from components.impression_example_gen.rows import DeadLetter
 
 _PROBLEMS_KEPT = 5
 _LETTERS_KEPT = 3
@@ -38,6 +40,11 @@ class SplitReport:
     counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
     problems: tuple[str, ...] = ()
     letters: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, counts: Mapping[str, int], dead: Sequence[DeadLetter]) -> "SplitReport":
+        """Of a part of the split, with the first of its dead letters."""
+        return cls(counts, letters=tuple(str(letter) for letter in dead[:_LETTERS_KEPT]))
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self))

@@ -88,6 +88,14 @@ class Rows:
         return DeadLetter(self.file, f"{self.unit} {self.positions[index]}", reason, raw)
 
 
+def too_long(length: int, max_bytes: int) -> str:
+    """The reason for a record that is longer than it may be."""
+    return (
+        f"a record should have at most {max_bytes} bytes (`data.log.max_record_bytes`). "
+        f"Received: {length} bytes, of which the first are kept here"
+    )
+
+
 def readable(values: pa.Array) -> pa.Array:
     """The values with bytes in place of text, which a file may say to be UTF-8 where it is not."""
     if pa.types.is_dictionary(values.type):

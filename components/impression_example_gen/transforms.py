@@ -113,7 +113,7 @@ class IngestSplit(beam.PTransform):
     def expand(self, pipeline):
         split = self._split
         tasks = split.source.tasks(pipeline, self._files, self._working_directory)
-        remove = bool(split.key) and split.log.duplicates is not None and split.log.duplicates.remove
+        remove = bool(split.key) and split.log.removes_duplicates
         asked = [EXAMPLES, LETTERS, REPORTS]
         if remove:
             # Looked for in a pass of its own: which row is the first to be kept is known when all have been read.
@@ -144,7 +144,7 @@ class IngestSplit(beam.PTransform):
 
 
 def _write_report(found: SplitReport, path: str) -> None:
-    # Not WriteToText, whose twenty steps take longer to set up than a hundred thousand rows to encode.
+    # Not WriteToText: it sets up many steps for the one line.
     with FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
         file.write(found.to_json().encode())
 

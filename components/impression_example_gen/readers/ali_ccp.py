@@ -15,7 +15,7 @@ from components.impression_example_gen.columns import Column
 from components.impression_example_gen.log_format import SAMPLE_ID
 from components.impression_example_gen.readers.divide import divide
 from components.impression_example_gen.readers.lines import FileRange, Lines
-from components.impression_example_gen.readers.text import read_text
+from components.impression_example_gen.readers.text import check_line_ends, read_text
 from components.impression_example_gen.rows import Rows, shown
 
 INDEX = "common_feature_index"
@@ -64,8 +64,7 @@ def read_cells(where: FileRange, names: Sequence[str], max_bytes: int) -> Iterat
 
     def parse(lines: Lines, start: int, end: int) -> pa.RecordBatch:
         text = bytes(lines.slice(start, end))
-        if text.count(b"\r") != text.count(b"\r\n"):
-            raise ValueError("a line should end in a line feed. Received: a carriage return inside a line")
+        check_line_ends(text)
         data = sentinel + text
         read = pyarrow.csv.ReadOptions(column_names=list(names), use_threads=False, block_size=len(data) + 1)
         try:

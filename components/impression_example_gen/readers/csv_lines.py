@@ -10,7 +10,7 @@ import pyarrow.csv
 from components.impression_example_gen.columns import Column
 from components.impression_example_gen.readers.lines import FileRange, Lines, read_lines
 from components.impression_example_gen.readers.opening import open_file, told_as_input_error
-from components.impression_example_gen.readers.text import read_text
+from components.impression_example_gen.readers.text import check_line_ends, read_text
 from components.impression_example_gen.rows import Rows
 from schema.errors import InputError
 
@@ -62,9 +62,10 @@ def read_csv(
     sentinel = b",".join(b"0" for _ in names)
 
     def parse(lines: Lines, start: int, end: int) -> pa.RecordBatch:
-        text = lines.slice(start, end)
-        _check_line_ends(text, end - start)
-        data = b"".join([sentinel, b"\n", text, b"" if text[-1:] == b"\n" else b"\n", sentinel])
+        text = bytes(lines.slice(start, end))
+        check_line_ends(text)
+        _check_for_empty_lines(text, end - start)
+        data = b"".join([sentinel, b"\n", text, b"" if text.endswith(b"\n") else b"\n", sentinel])
         read = pyarrow.csv.ReadOptions(column_names=list(names), use_threads=False, block_size=len(data) + 1)
         try:
             table = pyarrow.csv.read_csv(pa.BufferReader(data), read, _PARSE, convert)
@@ -80,12 +81,9 @@ def read_csv(
     yield from read_text(where, max_bytes, int(has_header), parse)
 
 
-def _check_line_ends(text: memoryview, count: int) -> None:
-    """Refuses what the parser would make none or several rows of."""
-    data = bytes(text)
-    if data.count(b"\r") != data.count(b"\r\n"):
-        raise ValueError("a line should end in a line feed. Received: a carriage return inside a line")
-    if count == 1 and not data.strip(b"\r\n"):
+def _check_for_empty_lines(text: bytes, count: int) -> None:
+    """Refuses what the parser would make a row of nulls of."""
+    if count == 1 and not text.strip(b"\r\n"):
         raise ValueError("a line should hold a record. Received: an empty line")
-    if count > 1 and (b"\n\n" in data or b"\n\r\n" in data or data[0] in b"\r\n"):
+    if count > 1 and (b"\n\n" in text or b"\n\r\n" in text or text[0] in b"\r\n"):
         raise ValueError("empty lines")

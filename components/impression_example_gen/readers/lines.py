@@ -6,7 +6,7 @@ from typing import IO
 
 import numpy as np
 
-from components.impression_example_gen.rows import DeadLetter
+from components.impression_example_gen.rows import DeadLetter, too_long
 
 # Large enough that Python's share per block does not matter, small enough to hold a few of them.
 _BLOCK_BYTES = 4 << 20
@@ -81,7 +81,8 @@ def read_lines(file: IO[bytes], where: FileRange, max_bytes: int) -> Iterator[Li
             if not at_end and not block[:size].endswith(b"\n"):
                 continue
             if not skip:
-                yield _too_long(where, f"{unit} {number if from_start else position}", kept, overflow, max_bytes)
+                place = f"{unit} {number if from_start else position}"
+                yield DeadLetter(where.path, place, too_long(overflow, max_bytes), kept)
             position, number, skip, overflow, block = position + overflow, number + 1, False, 0, block[size:]
         if position == 0 and block.startswith(_BOM):
             block, position = block[len(_BOM) :], len(_BOM)
@@ -114,13 +115,6 @@ def _without_long(lines: Lines, where: FileRange, max_bytes: int) -> Iterator[Li
             yield Lines(lines.data, lines.offsets[start : i + 1], lines.unit, lines.positions[start:i])
         if i < len(lines):
             place = f"{lines.unit} {lines.positions[i]}"
-            yield _too_long(where, place, bytes(lines.slice(i, i + 1))[:max_bytes], int(lengths[i]), max_bytes)
+            kept = bytes(lines.slice(i, i + 1))[:max_bytes]
+            yield DeadLetter(where.path, place, too_long(int(lengths[i]), max_bytes), kept)
         start = i + 1
-
-
-def _too_long(where: FileRange, place: str, kept: bytes, length: int, max_bytes: int) -> DeadLetter:
-    reason = (
-        f"a record should have at most {max_bytes} bytes (`data.log.max_record_bytes`). "
-        f"Received: {length} bytes, of which the first are kept here"
-    )
-    return DeadLetter(where.path, place, reason, kept)

@@ -37,6 +37,16 @@ def read_text(where: FileRange, max_bytes: int, skip_lines: int, parse: Parse) -
                 yield _rows(lines, start, where.path, parse)
 
 
+def check_line_ends(text: bytes) -> None:
+    """Refuses lines that a CSV parser would make several rows of.
+
+    Raises:
+        ValueError: There is a carriage return inside a line.
+    """
+    if text.count(b"\r") != text.count(b"\r\n"):
+        raise ValueError("a line should end in a line feed. Received: a carriage return inside a line")
+
+
 def _rows(lines: Lines, first: int, path: str, parse: Parse) -> Rows:
     batch, index, reasons = divide(len(lines) - first, lambda start, end: parse(lines, first + start, first + end))
     index += first

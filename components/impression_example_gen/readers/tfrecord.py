@@ -13,7 +13,7 @@ from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 from components.impression_example_gen.columns import Column
 from components.impression_example_gen.readers.divide import divide
 from components.impression_example_gen.readers.opening import open_file, told_as_input_error
-from components.impression_example_gen.rows import DeadLetter, Rows
+from components.impression_example_gen.rows import DeadLetter, Rows, too_long
 from schema.errors import InputError
 
 _BATCH_RECORDS = 4096
@@ -76,11 +76,7 @@ def _records(file: IO[bytes], max_bytes: int) -> Iterator[tuple[bytes, str]]:
         if rest or len(checksum) < _CHECKSUM.size:
             raise InputError(f"record {number} should have {length} bytes. Received: the file's end before")
         if length > max_bytes:
-            yield (
-                record,
-                f"a record should have at most {max_bytes} bytes (`data.log.max_record_bytes`). "
-                f"Received: {length} bytes, of which the first are kept here",
-            )
+            yield record, too_long(length, max_bytes)
         elif _masked(record) != _CHECKSUM.unpack(checksum)[0]:
             yield record, "a record should fit its checksum. Received: bytes that don't"
         else:

@@ -89,7 +89,7 @@ class EventSource:
         unit = _UNITS_PER_SECOND[windows.time_unit]
         clicks = self._read_keys(task.get(CLICKS, ()))
         clicked, counts = _attribute(impressions, since, *clicks, windows.click_window_seconds * unit, CLICKS)
-        since = np.where(clicked >= 0, since + np.maximum(clicked, 0), since)
+        since = since + np.maximum(clicked, 0)
         conversions = self._read_keys(task.get(CONVERSIONS, ()))
         converted, more = _attribute(
             impressions, since, *conversions, windows.conversion_window_seconds * unit, CONVERSIONS

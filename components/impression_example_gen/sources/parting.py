@@ -93,8 +93,7 @@ class _PartFiles(beam.DoFn):
                 prepared = self._source.prepare(self._role, rows)
                 for letter in prepared.dead:
                     yield beam.pvalue.TaggedOutput(_LETTERS, letter.to_json())
-                told = tuple(str(letter) for letter in prepared.dead[:3])
-                yield beam.pvalue.TaggedOutput(_REPORTS, SplitReport(prepared.counts, letters=told))
+                yield beam.pvalue.TaggedOutput(_REPORTS, SplitReport.of(prepared.counts, prepared.dead))
                 writer.write(prepared.batch, prepared.key, prepared.positions, rows.unit)
         except InputError as error:
             yield beam.pvalue.TaggedOutput(_REPORTS, SplitReport(problems=(str(error),)))
