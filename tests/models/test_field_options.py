@@ -3,13 +3,10 @@
 import pickle
 from pathlib import Path
 
-import apache_beam as beam
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
-import tensorflow_transform.beam as tft_beam
-from apache_beam.options.pipeline_options import PipelineOptions
 
 from models import preprocessing, trainer
 from models.embeddings import FusedEmbedding
@@ -69,7 +66,7 @@ def expected() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory) -> Path:
+def directory(tmp_path_factory, run_preprocessing) -> Path:
     path = tmp_path_factory.mktemp("transform")
     rows = [
         {
@@ -83,20 +80,8 @@ def directory(tmp_path_factory) -> Path:
         for place, (history, video, tags) in enumerate(zip(HISTORY, VIDEO, TAGS, strict=True))
     ]
 
-    def with_row_number(inputs):
-        return {**preprocessing.preprocessing_fn(inputs, CONFIG), "row": inputs["row"]}
-
-    metadata = tft.DatasetMetadata.from_feature_spec({**SPEC, "row": tf.io.FixedLenFeature([], tf.int64)})
-    options = PipelineOptions(["--runner=FnApiRunner"])
-    with (
-        tft_beam.Context(temp_dir=str(path / "temp"), desired_batch_size=2),
-        beam.Pipeline(options=options) as pipeline,
-    ):
-        raw = pipeline | beam.Create(rows, reshuffle=False)
-        (transformed, _), graph = (raw, metadata) | tft_beam.AnalyzeAndTransformDataset(with_row_number)
-        _ = transformed | beam.Map(pickle.dumps) | beam.io.WriteToTFRecord(str(path / "rows"), shard_name_template="")
-        _ = graph | tft_beam.WriteTransformFn(str(path / "graph"))
-        _ = metadata | tft_beam.WriteMetadata(str(path / "graph" / "metadata"), pipeline)
+    spec = {**SPEC, "row": tf.io.FixedLenFeature([], tf.int64)}
+    run_preprocessing(rows, spec, CONFIG, path, batch_size=2)
     return path
 
 

@@ -3,13 +3,10 @@
 import pickle
 from pathlib import Path
 
-import apache_beam as beam
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
-import tensorflow_transform.beam as tft_beam
-from apache_beam.options.pipeline_options import PipelineOptions
 
 from models import preprocessing, trainer
 from schema import fields as schema_fields
@@ -117,26 +114,13 @@ def _expected_dense() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory) -> Path:
+def directory(tmp_path_factory, run_preprocessing) -> Path:
     """Where Beam left the transformed rows and the graph."""
     path = tmp_path_factory.mktemp("transform")
     rows = [{**row, "row": place} for place, row in enumerate(_rows())]
     spec = {**SPEC, **LABELS, "row": tf.io.FixedLenFeature([], tf.int64)}
 
-    def with_row_number(inputs):
-        return {**preprocessing.preprocessing_fn(inputs, CONFIG), "row": inputs["row"]}
-
-    metadata = tft.DatasetMetadata.from_feature_spec(spec)
-    options = PipelineOptions(["--runner=FnApiRunner"])
-    with (
-        tft_beam.Context(temp_dir=str(path / "temp"), desired_batch_size=6),
-        beam.Pipeline(options=options) as pipeline,
-    ):
-        raw = pipeline | beam.Create(rows, reshuffle=False)
-        (transformed, _), graph = (raw, metadata) | tft_beam.AnalyzeAndTransformDataset(with_row_number)
-        _ = transformed | beam.Map(pickle.dumps) | beam.io.WriteToTFRecord(str(path / "rows"), shard_name_template="")
-        _ = graph | tft_beam.WriteTransformFn(str(path / "graph"))
-        _ = metadata | tft_beam.WriteMetadata(str(path / "graph" / "metadata"), pipeline)
+    run_preprocessing(rows, spec, CONFIG, path, batch_size=6)
     return path
 
 
