@@ -20,6 +20,8 @@ setup(
         "components.impression_example_gen",
         "components.impression_example_gen.readers",
         "components.impression_example_gen.sources",
+        "components.packed_transform",
+        "components.tfrecord",
         "models",
         "pipeline",
         "pipeline.bench",

@@ -12,11 +12,12 @@ class FusedEmbedding(tf.keras.layers.Layer):
     """Looks all ids of an example up in one table, with one gather, and pools the fields that have several.
 
     Each field owns a range of the table's rows, unless it shares another's vocabulary and with it its rows; the first
-    row is for a missing value. One table instead of one per
-    field makes the step's cost independent of the number of fields.
+    row is for a missing value. One table instead of one per field makes the step's cost independent of the number of
+    fields.
 
-    Input: ids, int64 [B, S], the packed feature of `schema.fields.embedded`.
-    Output: float32 [B, F·D], a vector of length D per field, fields of one value first, then those of several.
+    Input: ids, int64 [B, S], the packed feature of `schema.fields.embedded`; and, if there are weighted fields, weights,
+    float32 [B, W], that of `schema.fields.weighted`.
+    Output: float32 [B, F·D], a vector of length D per field, first the fields of one value without weight.
     """
 
     def __init__(self, fields: Sequence[Field], rows: Mapping[str, int], dim: int, stddev: float):
@@ -33,15 +34,16 @@ class FusedEmbedding(tf.keras.layers.Layer):
         first_row_of = {field.name: first_row for field, first_row in zip(owners, first_rows, strict=True)}
         single: list[int] = []
         offsets: list[int] = []
-        self._multi: list[tuple[str, int, int]] = []
+        self._pooled: list[_Pooled] = []
+        weights = 0
         for field in fields:
-            first_row = first_row_of[field.vocabulary_owner]
-            slots = range(len(offsets), len(offsets) + field.slots)
-            offsets.extend([first_row] * field.slots)
-            if field.slots == 1:
-                single.extend(slots)
+            first_slot = len(offsets)
+            offsets.extend([first_row_of[field.vocabulary_owner]] * field.slots)
+            if field.slots == 1 and not field.weights:
+                single.append(first_slot)
             else:
-                self._multi.append((field.pooling, slots.start, slots.stop))
+                self._pooled.append(_Pooled(field, first_slot, weights))
+            weights += field.slots if field.weights else 0
         self._single_slots = np.array(single, np.int64)
         self._offsets = np.array(offsets, np.int64)
         self._num_fields = len(fields)
@@ -49,29 +51,42 @@ class FusedEmbedding(tf.keras.layers.Layer):
             "table", (int(all_rows), dim), initializer=tf.keras.initializers.RandomNormal(stddev=stddev)
         )
 
-    def call(self, ids: tf.Tensor) -> tf.Tensor:
+    def call(self, ids: tf.Tensor, weights: tf.Tensor | None = None) -> tf.Tensor:
         vectors = tf.gather(self.table, ids + self._offsets)  # [B, S, D]
         single = tf.gather(vectors, self._single_slots, axis=1)
-        pooled = [tf.reshape(single, [tf.shape(ids)[0], len(self._single_slots) * self._dim])]
-        for pooling, start, stop in self._multi:
-            pooled.append(_pool(vectors[:, start:stop], ids[:, start:stop] != 0, pooling))
-        return tf.ensure_shape(tf.concat(pooled, axis=1), [None, self._num_fields * self._dim])
+        parts = [tf.reshape(single, [tf.shape(ids)[0], len(self._single_slots) * self._dim])]
+        for pooled in self._pooled:
+            slots = pooled.slots
+            present = tf.cast(ids[:, slots] != 0, vectors.dtype)
+            by_value = present * weights[:, pooled.weights] if pooled.field.weights else present
+            parts.append(_pool(vectors[:, slots], by_value, pooled.field.pooling))
+        return tf.ensure_shape(tf.concat(parts, axis=1), [None, self._num_fields * self._dim])
 
 
-def _pool(vectors: tf.Tensor, present: tf.Tensor, pooling: str) -> tf.Tensor:
-    """Pools the present values of a field.
+class _Pooled:
+    """A field with several values, or with weights, and where it stands in the packed features."""
+
+    def __init__(self, field: Field, first_slot: int, first_weight: int):
+        self.field = field
+        self.slots = slice(first_slot, first_slot + field.slots)
+        self.weights = slice(first_weight, first_weight + field.slots)
+
+
+def _pool(vectors: tf.Tensor, weights: tf.Tensor, pooling: str) -> tf.Tensor:
+    """Pools the values of a field, like `tf.nn.embedding_lookup_sparse`.
 
     Args:
         vectors: float32 [B, L, D].
-        present: bool [B, L].
-        pooling: `sum`; `mean`, the sum divided by the number of values; `sqrtn`, by that number's square root.
+        weights: float32 [B, L]; 0 where there is no value.
+        pooling: `sum`, of the weighted vectors; `mean`, that divided by the sum of the weights; `sqrtn`, by the root of
+            the sum of their squares.
 
     Returns:
         float32 [B, D]; 0 where no value is present.
     """
-    weights = tf.cast(present, vectors.dtype)
     total = tf.einsum("bld,bl->bd", vectors, weights)
     if pooling == "sum":
         return total
-    count = tf.maximum(tf.reduce_sum(weights, axis=1, keepdims=True), 1.0)
-    return total / (count if pooling == "mean" else tf.sqrt(count))
+    if pooling == "mean":
+        return tf.math.divide_no_nan(total, tf.reduce_sum(weights, axis=1, keepdims=True))
+    return tf.math.divide_no_nan(total, tf.norm(weights, axis=1, keepdims=True))

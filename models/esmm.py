@@ -60,12 +60,13 @@ class EsmmModel(tfrs.Model):
         """Logits of pCTR and pCVR.
 
         Args:
-            features: `ids` int64 [B, S] and, if there are dense fields, `dense` float32 [B, N].
+            features: `ids` int64 [B, S]; if there are weighted fields, `weights` float32 [B, W]; and if there are dense
+                fields, `dense` float32 [B, N].
 
         Returns:
             Two float32 [B].
         """
-        inputs = self.embedding(features[contract.IDS])
+        inputs = self.embedding(features[contract.IDS], features.get(contract.WEIGHTS))
         if contract.DENSE in features:
             inputs = tf.concat([inputs, features[contract.DENSE]], axis=1)
         return (

@@ -5,16 +5,21 @@ The same graph runs over the training data and inside the served model, so there
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models import vocabularies
+from models import packing
+from models.vocabularies import Vocabularies
 from schema import contract
 from schema import fields as schema_fields
 from schema.fields import Field
 
-# Key of the fields' JSON in the custom_config that Transform hands to preprocessing_fn.
+# Keys of the custom_config that Transform hands to preprocessing_fn.
 FIELDS_KEY = "fields"
+CARRIED_ON_KEY = "carried_on"
+
+_Inputs = Mapping[str, tf.SparseTensor]
 
 
 def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str, str]) -> dict[str, tf.Tensor]:
@@ -22,93 +27,102 @@ def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str
 
     Args:
         inputs: Raw features and labels; each a SparseTensor [B, number of values].
-        custom_config: `fields`: the fields as JSON, see `schema.fields.to_json`.
+        custom_config: `fields`: the fields as JSON, see `schema.fields.to_json`; `carried_on`: directory of the
+            vocabularies of an earlier run, if they are carried on.
 
     Returns:
         `ids`: int64 [B, S], see `schema.fields.embedded`.
+        `weights`: float32 [B, W], see `schema.fields.weighted`, if there are weighted fields.
         `dense`: float32 [B, N], if there are dense fields.
         `click`, `conversion`: int64 [B].
     """
     fields = schema_fields.from_json(custom_config[FIELDS_KEY])
     embedded, dense = schema_fields.embedded(fields), schema_fields.dense(fields)
-    by_name = {field.name: field for field in embedded}
+    weighted = schema_fields.weighted(fields)
+    rows = inputs[embedded[0].source].dense_shape[0]
+    weights = {f.name: packing.aligned_weights(inputs[f.source], inputs[f.weights]) for f in weighted}
+    indices = {field.name: _indices(field, inputs[field.source], weights, rows) for field in embedded}
 
-    owners = [field for field in embedded if field.encoding == "vocabulary" and not field.vocabulary]
-    paths = vocabularies.write_vocabularies([_tokens(owner, embedded, inputs) for owner in owners], owners)
-    path_by_owner = {field.name: path for field, path in zip(owners, paths, strict=True)}
-
-    slots = []
-    for field in embedded:
-        values = inputs[field.source]
-        if field.encoding == "vocabulary":
-            owner = by_name[field.vocabulary_owner]
-            ids = _vocabulary_ids(values.values, path_by_owner[owner.name], owner)
-            slots.append(_to_slots(values.with_values(ids + 1), field.slots, field.keep))
-        elif field.encoding == "hash":
-            ids = _hash_ids(values.values, field.buckets)
-            slots.append(_to_slots(values.with_values(ids + 1), field.slots, field.keep))
-        elif field.encoding == "buckets":
-            ids = _bucket_ids(values.values, field)
-            slots.append(_to_slots(values.with_values(ids + 1), field.slots))
-        else:
-            slots.append(_lengths(values, field.values))
-    outputs = {contract.IDS: tf.concat(slots, axis=1)}
+    by_vocabulary = [field for field in embedded if field.encoding == "vocabulary"]
+    by_vocabulary.sort(key=lambda field: inputs[field.source].dtype == tf.string)
+    others = [field for field in embedded if field.encoding != "vocabulary"]
+    ids = [_own_ids(field, inputs[field.source], rows) for field in others]
+    if by_vocabulary:
+        ids.insert(0, _vocabulary_ids(by_vocabulary, inputs, custom_config.get(CARRIED_ON_KEY, "")))
+    outputs = {contract.IDS: _pack(tf.concat(ids, axis=0), [*by_vocabulary, *others], indices, embedded, rows)}
+    if weighted:
+        values = tf.concat([weights[field.name] for field in weighted], axis=0)
+        outputs[contract.WEIGHTS] = _pack(values, weighted, indices, weighted, rows)
     if dense:
-        outputs[contract.DENSE] = tf.concat([_standardised_log(inputs[field.source]) for field in dense], axis=1)
-    for label in contract.LABELS:
-        outputs[label] = tf.reshape(_to_slots(inputs[label], 1), [-1])
-    return outputs
+        outputs[contract.DENSE] = _columns([_standardised_log(inputs[field.source]) for field in dense])
+    labels = _columns([inputs[label] for label in contract.LABELS])
+    return outputs | dict(zip(contract.LABELS, tf.unstack(labels, axis=1), strict=True))
 
 
-def _tokens(owner: Field, fields: Sequence[Field], inputs: Mapping[str, tf.SparseTensor]) -> tf.Tensor:
-    """What a field's vocabulary is counted of: its values and those of the fields that share it, [number of values]."""
-    sharing = [f for f in fields if f.encoding == "vocabulary" and f.vocabulary_owner == owner.name]
-    # Fields of the same feature have the same tokens, to be counted once.
-    return tf.concat([inputs[source].values for source in sorted({field.source for field in sharing})], axis=0)
+def _vocabulary_ids(fields: Sequence[Field], inputs: _Inputs, carried_on: str) -> tf.Tensor:
+    owners = [field for field in fields if not field.vocabulary]
+    tokens = {}
+    for owner in owners:
+        # Fields of the same feature have the same tokens, to be counted once.
+        sources = {field.source for field in fields if field.vocabulary_owner == owner.name}
+        tokens[owner.name] = tf.concat([inputs[source].values for source in sorted(sources)], axis=0)
+    vocabularies = Vocabularies(tokens, owners, carried_on)
+    return vocabularies.ids([inputs[f.source].values for f in fields], [f.vocabulary_owner for f in fields])
 
 
-def _hash_ids(tokens: tf.Tensor, buckets: int) -> tf.Tensor:
-    """Ids from 0 to `buckets` - 1, the same for the same token in every process; of shape [number of values]."""
-    if tokens.dtype != tf.string:
-        tokens = tf.strings.as_string(tokens)
-    return tf.strings.to_hash_bucket_fast(tokens, buckets)
-
-
-def _vocabulary_ids(tokens: tf.Tensor, path: tf.Tensor, field: Field) -> tf.Tensor:
-    """Ids from 0: the vocabulary's lines, then the buckets of what is out of it. Shape [number of values]."""
-    return tft.apply_vocabulary(tokens, path, num_oov_buckets=field.oov_buckets)
-
-
-def _bucket_ids(numbers: tf.Tensor, field: Field) -> tf.Tensor:
-    """Ids from 0 to `field.buckets` - 1, of shape [number of values]."""
-    numbers = tf.cast(numbers, tf.float32)
-    boundaries = tft.quantiles(numbers, field.buckets, epsilon=0.1 / field.buckets, name=f"quantiles_{field.name}")
-    return tf.cast(tft.apply_buckets(numbers, boundaries), tf.int64)
-
-
-def _lengths(values: tf.SparseTensor, largest: int) -> tf.Tensor:
-    """Number of values of each row, at most `largest`; int64 [B, 1]."""
-    ones = values.with_values(tf.ones_like(values.values, tf.int64))
-    return tf.reshape(tf.minimum(tf.sparse.reduce_sum(ones, axis=1), largest), [-1, 1])
-
-
-def _standardised_log(values: tf.SparseTensor) -> tf.Tensor:
-    """float32 [B, 1], of mean 0 and variance 1 over the analysed data; 0 where the value is missing."""
+def _own_ids(field: Field, values: tf.SparseTensor, rows: tf.Tensor) -> tf.Tensor:
+    """Ids of a field that needs no vocabulary, int64 [number of values], or [B] of a length."""
+    if field.encoding == "length":
+        return tf.minimum(packing.lengths(values.indices[:, 0], rows), field.values)
+    if field.encoding == "hash":
+        tokens = values.values if values.dtype == tf.string else tf.strings.as_string(values.values)
+        return 1 + tf.strings.to_hash_bucket_fast(tokens, field.buckets)
     numbers = tf.cast(values.values, tf.float32)
-    scaled = tft.scale_to_z_score(tf.sign(numbers) * tf.math.log1p(tf.abs(numbers)))
-    return _to_slots(values.with_values(scaled), 1)
+    boundaries = tft.quantiles(numbers, field.buckets, epsilon=0.1 / field.buckets, name=f"quantiles_{field.name}")
+    return 1 + tf.cast(tft.apply_buckets(numbers, boundaries), tf.int64)
 
 
-def _to_slots(values: tf.SparseTensor, slots: int, keep: str = "first") -> tf.Tensor:
-    """The first, or last, `slots` values of each row, [B, slots], in their order, with 0 where there are fewer."""
-    rows = values.dense_shape[0]
-    if keep == "last":
-        row, place = values.indices[:, 0], values.indices[:, 1]
-        surplus = tf.maximum(tf.math.unsorted_segment_sum(tf.ones_like(row), row, rows) - slots, 0)
-        kept = place >= tf.gather(surplus, row)
-        indices = tf.stack([row, place - tf.gather(surplus, row)], axis=1)
-        values = tf.SparseTensor(indices[kept], values.values[kept], values.dense_shape)
-    first = tf.sparse.slice(values, [0, 0], [rows, slots])
-    # Not tf.sparse.reset_shape: its checks, for every field, would be half of the graph.
-    padded = tf.SparseTensor(first.indices, first.values, [rows, slots])
-    return tf.ensure_shape(tf.sparse.to_dense(padded), [None, slots])
+def _indices(
+    field: Field, values: tf.SparseTensor, weights: Mapping[str, tf.Tensor], rows: tf.Tensor
+) -> tf.Tensor:
+    """Row and slot of each of the field's ids; see `packing.pack`."""
+    if field.encoding == "length":
+        return tf.stack([tf.range(rows), tf.zeros([rows], tf.int64)], axis=1)
+    if field.keep == "last":
+        return packing.last(values.indices, field.slots, rows)
+    if field.keep == "heaviest":
+        return packing.heaviest(values.indices, weights[field.name], field.slots, rows)
+    return values.indices
+
+
+def _pack(
+    values: tf.Tensor,
+    fields: Sequence[Field],
+    indices: Mapping[str, tf.Tensor],
+    layout: Sequence[Field],
+    rows: tf.Tensor,
+) -> tf.Tensor:
+    """Packs values of `fields`, one field after the other, into the slots of `layout`."""
+    ends = np.cumsum([field.slots for field in layout])
+    first_slot = {field.name: int(end) - field.slots for field, end in zip(layout, ends, strict=True)}
+    return packing.pack(
+        values,
+        [indices[field.name] for field in fields],
+        [first_slot[field.name] for field in fields],
+        [field.slots for field in fields],
+        rows,
+    )
+
+
+def _columns(features: Sequence[tf.SparseTensor]) -> tf.Tensor:
+    """The first value of each feature, [B, number of features]; 0 where it is missing."""
+    count = len(features)
+    values = tf.concat([feature.values for feature in features], axis=0)
+    indices = [feature.indices for feature in features]
+    return packing.pack(values, indices, list(range(count)), [1] * count, features[0].dense_shape[0])
+
+
+def _standardised_log(values: tf.SparseTensor) -> tf.SparseTensor:
+    """float32, of mean 0 and variance 1 over the analysed data."""
+    numbers = tf.cast(values.values, tf.float32)
+    return values.with_values(tft.scale_to_z_score(tf.sign(numbers) * tf.math.log1p(tf.abs(numbers))))

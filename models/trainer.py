@@ -1,12 +1,14 @@
 """The run_fn of TFX's Trainer."""
 
+import os
+
 import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.utils import io_utils
 
-from models import inputs, optimizers, signatures, vocabularies
+from models import inputs, optimizers, signatures, vocabulary_files
 from models.esmm import EsmmModel, Priors
 from models.progress import ProgressCallback
 from models.settings import ModelSettings, TrainSettings
@@ -58,6 +60,7 @@ def run_fn(fn_args: FnArgs) -> None:
 
 def embedding_rows(transform: tft.TFTransformOutput, fields: tuple[Field, ...]) -> dict[str, int]:
     """Number of ids of each embedded field, the one for a missing value included."""
+    entries = vocabulary_files.read_entries(os.path.join(transform.transform_savedmodel_dir, "assets"))
     rows = {}
     for field in schema_fields.embedded(fields):
         if field.vocabulary:
@@ -67,7 +70,5 @@ def embedding_rows(transform: tft.TFTransformOutput, fields: tuple[Field, ...]) 
         elif field.encoding == "length":
             rows[field.name] = 1 + field.values
         else:
-            path = transform.vocabulary_file_by_name(vocabularies.file_name(field.name))
-            with tf.io.gfile.GFile(path, "rb") as file:
-                rows[field.name] = 1 + sum(1 for _ in file) + field.oov_buckets
+            rows[field.name] = 1 + field.oov_buckets + entries[field.name].size
     return rows

@@ -1,161 +1,119 @@
-"""The vocabularies of all fields, counted in one pass over the data.
+"""The vocabularies of all fields: counted in one pass, looked up in two tables.
 
-tf.Transform's own analyzer makes a Beam graph of some forty steps for each field and counts each field on its own. This
-one counts every field of a batch at once and writes files that `tft.apply_vocabulary` reads.
+tf.Transform's own analyzer makes a Beam graph of some forty steps for each field and counts each field on its own; and a
+table for each field makes a graph slow to build, to load and to serve.
 """
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 
 import apache_beam as beam
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import tensorflow as tf
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
-from apache_beam.io.filesystems import FileSystems
 
+from models import vocabulary_files
+from models.token_counts import CountTokens
+from schema import vocabulary
 from schema.fields import Field
 
-# Rows of partial counts that may pile up, over all fields, before they are summed.
-_PENDING_ROWS = 1 << 18
 
+class Vocabularies:
+    """The vocabularies of the analysed data, to be looked up in the graph.
 
-def file_name(field_name: str) -> str:
-    """Name of a field's vocabulary file among the assets of the transform graph."""
-    return f"vocabulary_{field_name}"
-
-
-def write_vocabularies(values: Sequence[tf.Tensor], fields: Sequence[Field]) -> list[tf.Tensor]:
-    """Counts the tokens of each field over the analysed data and writes one vocabulary file per field.
-
-    The tokens of several fields may come as those of one: a vocabulary that they share.
-
-    A file has one token per line, most frequent first, ties in descending order of the tokens' bytes: the order of
+    A vocabulary's order is most frequent first, ties in descending order of the tokens' bytes: that of
     `tft.vocabulary(frequency_threshold=field.min_count, top_k=field.top_k)`. Like there, empty tokens and tokens with a
-    line break are left out. A vocabulary without tokens gets the one line `-1`.
-
-    Args:
-        values: For each field its values in a batch, int64 or string, of shape [number of values].
-        fields: The fields, for their names and minimum counts.
-
-    Returns:
-        For each field the path of its file, string [], to be used as an asset of the graph.
+    line break are left out. A vocabulary that is carried on has the earlier one's tokens first, in their order, whether
+    they are seen again or not; new ones follow, as far as there is room under `top_k`.
     """
-    return tft.experimental.ptransform_analyzer(
-        inputs=values,
-        ptransform=_WriteVocabularies(tuple(fields)),
-        output_dtypes=[tf.string] * len(fields),
-        output_shapes=[[]] * len(fields),
-        # A table that is initialised while the graph is traced needs a line to read; int64 tokens parse it too.
-        output_asset_default_values=[b"0"] * len(fields),
-        name="vocabularies",
-    )
+
+    def __init__(self, tokens: Mapping[str, tf.Tensor], fields: Sequence[Field], carried_on: str = ""):
+        """Args:
+        tokens: For each field, by name, what is counted: its values in a batch and those of the fields that share its
+            vocabulary, int64 or string [number of values].
+        fields: Those with a vocabulary of their own.
+        carried_on: Directory with the files of an earlier run, or empty for none.
+        """
+        self._numbers = {field.name: number for number, field in enumerate(fields, 1)}
+        self._buckets = [1, *(field.oov_buckets for field in fields)]
+        dtypes = tuple("string" if tokens[field.name].dtype == tf.string else "int64" for field in fields)
+        self._integers, self._bytes, _ = tft.experimental.ptransform_analyzer(
+            inputs=[tokens[field.name] for field in fields],
+            ptransform=_WriteVocabularies(tuple(fields), dtypes, carried_on),
+            output_dtypes=[tf.string] * 3,
+            output_shapes=[[]] * 3,
+            # A table that is initialised while the graph is traced needs a line to read.
+            output_asset_default_values=[vocabulary.NO_FIELD_KEY, vocabulary.NO_FIELD_LINE, b"[]"],
+            name="vocabularies",
+        )
+
+    def ids(self, tokens: Sequence[tf.Tensor], owners: Sequence[str]) -> tf.Tensor:
+        """Ids of tokens.
+
+        Args:
+            tokens: Of each field int64 or string [number of values], those of int64 first.
+            owners: For each field the one whose vocabulary it uses.
+
+        Returns:
+            int64 [number of all values]: 1 to `oov_buckets` for what is out of the vocabulary, then the tokens' ids.
+        """
+        counts = tf.stack([tf.size(values) for values in tokens])
+        number = tf.repeat(tf.constant([self._numbers[owner] for owner in owners], tf.int64), counts)
+        integers = tf.concat([tf.zeros([0], tf.int64), *(v for v in tokens if v.dtype != tf.string)], axis=0)
+        texts = tf.concat([tf.zeros([0], tf.string), *(v for v in tokens if v.dtype == tf.string)], axis=0)
+        line, begin = self._lines(integers, texts, number)
+
+        buckets = tf.gather(tf.constant(self._buckets, tf.int64), number)
+        out_of_it = tf.ones_like(line)
+        for several in sorted(set(self._buckets) - {1}):
+            bucket = tf.strings.to_hash_bucket_fast(tf.concat([tf.strings.as_string(integers), texts], axis=0), several)
+            out_of_it = tf.where(buckets == several, 1 + bucket, out_of_it)
+        return tf.where(line > begin, line - begin + buckets, out_of_it)
+
+    def _lines(self, integers: tf.Tensor, texts: tf.Tensor, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Lines of the tokens in their files, -1 for unknown ones, and where their fields begin; int64 [all values]."""
+        number_of_integer, number_of_text = number[: tf.size(integers)], number[tf.size(integers) :]
+        # Those of all fields are looked up with the tokens. They are in one file or in the other.
+        numbers = tf.range(len(self._numbers) + 1, dtype=tf.int64)
+        fits = tf.logical_and(integers > -vocabulary.KEY_STEP // 2, integers < vocabulary.KEY_STEP // 2)
+        keys = number_of_integer * vocabulary.KEY_STEP + tf.where(fits, integers, -vocabulary.KEY_STEP // 2)
+        keys = tf.concat([vocabulary.begin_key(numbers), keys], axis=0)
+        begin_of_integers, line_of_integer = _split(tft.apply_vocabulary(keys, self._integers), numbers)
+        # Of most data there are none, and their slower lookup costs nothing.
+        among_bytes = tf.where(tf.gather(begin_of_integers < 0, number_of_integer))
+        their_texts = tf.strings.as_string(tf.gather_nd(integers, among_bytes))
+
+        number_of_text = tf.concat([tf.gather_nd(number_of_integer, among_bytes), number_of_text], axis=0)
+        prefixes = tf.constant(["", *(f"{name}\t" for name in self._numbers)])
+        keys = tf.strings.join([tf.gather(prefixes, number_of_text), tf.concat([their_texts, texts], axis=0)])
+        keys = tf.concat([prefixes, keys], axis=0)
+        begin_of_texts, line_of_text = _split(tft.apply_vocabulary(keys, self._bytes), numbers)
+        count = tf.size(their_texts)
+        line_of_integer = tf.tensor_scatter_nd_update(line_of_integer, among_bytes, line_of_text[:count])
+        line = tf.concat([line_of_integer, line_of_text[count:]], axis=0)
+        return line, tf.gather(tf.maximum(begin_of_integers, begin_of_texts), number)
+
+
+def _split(lines: tf.Tensor, numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """A line for each number, and the rest."""
+    count = tf.size(numbers)
+    return lines[:count], lines[count:]
 
 
 class _WriteVocabularies(tft_beam.experimental.PTransformAnalyzer):
-    """From batches (a tuple with an array per field) to the path of each field's file."""
+    """From batches (a tuple with an array per field) to the outputs of `vocabulary_files.WriteFiles`."""
 
-    def __init__(self, fields: tuple[Field, ...]):
+    def __init__(self, fields: tuple[Field, ...], dtypes: tuple[str, ...], carried_on: str):
         super().__init__()
         self._fields = fields
+        self._dtypes = dtypes
+        self._carried_on = carried_on
 
     def expand(self, batches):
-        tags = [field.name for field in self._fields]
-        paths = (
+        tags = vocabulary_files.TAGS
+        write = vocabulary_files.WriteFiles(self._fields, self._dtypes, self.base_temp_dir, self._carried_on)
+        outputs = (
             batches
-            | "CountTokens" >> beam.CombineGlobally(CountTokens(len(self._fields)))
-            | "Write" >> beam.ParDo(_WriteFiles(self._fields, self.base_temp_dir)).with_outputs(*tags)
+            | "CountTokens" >> beam.CombineGlobally(CountTokens(self._fields, self.base_temp_dir))
+            | "Write" >> beam.ParDo(write).with_outputs(*tags)
         )
-        return tuple(paths[tag] for tag in tags)
-
-
-class CountTokens(beam.CombineFn):
-    """Counts of each field's tokens.
-
-    Input: a tuple with an array [number of values] per field.
-    Accumulator: for each field a list of tables (token, count); a token may stand in several of them.
-    Output: for each field one table (token binary, count int64), each token once.
-    """
-
-    def __init__(self, num_fields: int):
-        self._num_fields = num_fields
-
-    def create_accumulator(self) -> list[list[pa.Table]]:
-        return [[] for _ in range(self._num_fields)]
-
-    def add_input(self, accumulator: list[list[pa.Table]], batch: Sequence[np.ndarray]) -> list[list[pa.Table]]:
-        for tables, values in zip(accumulator, batch, strict=True):
-            tables.append(_count(values))
-        return self._compact_if_large(accumulator)
-
-    def merge_accumulators(self, accumulators: Iterable[list[list[pa.Table]]]) -> list[list[pa.Table]]:
-        merged = self.create_accumulator()
-        for accumulator in accumulators:
-            for tables, more in zip(merged, accumulator, strict=True):
-                tables.extend(more)
-            merged = self._compact_if_large(merged)
-        return merged
-
-    def compact(self, accumulator: list[list[pa.Table]]) -> list[list[pa.Table]]:
-        return [[_sum(tables)] if tables else [] for tables in accumulator]
-
-    def extract_output(self, accumulator: list[list[pa.Table]]) -> list[pa.Table]:
-        return [_sum(tables or [_count(np.array([], np.int64))]) for tables in accumulator]
-
-    def _compact_if_large(self, accumulator: list[list[pa.Table]]) -> list[list[pa.Table]]:
-        pending = sum(table.num_rows for tables in accumulator for table in tables[1:])
-        return self.compact(accumulator) if pending > _PENDING_ROWS else accumulator
-
-
-def _count(values: np.ndarray) -> pa.Table:
-    tokens = pa.array(values, pa.binary()) if values.dtype.kind in "OS" else pa.array(values)
-    counted = pc.value_counts(tokens)
-    return pa.table({"token": counted.field("values"), "count": counted.field("counts")})
-
-
-def _sum(tables: list[pa.Table]) -> pa.Table:
-    if len(tables) == 1:
-        return tables[0]
-    summed = pa.concat_tables(tables).group_by("token").aggregate([("count", "sum")])
-    return summed.rename_columns({"token": "token", "count_sum": "count"})
-
-
-def ordered_tokens(counts: pa.Table, min_count: int, top_k: int | None = None) -> list[bytes]:
-    """Tokens in the order of their vocabulary.
-
-    Args:
-        counts: `token` int64 or binary, `count` int64.
-        min_count: Least count of a token that is kept.
-        top_k: Most tokens to keep, None for all.
-
-    Returns:
-        Tokens as the bytes of their line.
-    """
-    kept = counts.filter(pc.greater_equal(counts["count"], min_count))
-    tokens = kept["token"]
-    if not pa.types.is_binary(tokens.type):
-        tokens = tokens.cast(pa.string()).cast(pa.binary())
-    kept = pa.table({"token": tokens, "count": kept["count"]})
-    kept = kept.sort_by([("count", "descending"), ("token", "descending")])
-    tokens = [token for token in kept["token"].to_pylist() if token and b"\n" not in token and b"\r" not in token]
-    return tokens[:top_k]
-
-
-class _WriteFiles(beam.DoFn):
-    """Writes each field's vocabulary; the outputs are the paths, tagged with the fields' names."""
-
-    def __init__(self, fields: tuple[Field, ...], directory: str):
-        self._fields = fields
-        self._directory = directory
-
-    def process(self, counts: list[pa.Table]) -> Iterator[beam.pvalue.TaggedOutput]:
-        for field, table in zip(self._fields, counts, strict=True):
-            path = os.path.join(self._directory, file_name(field.name))
-            # A table can't be made of an empty file.
-            tokens = ordered_tokens(table, field.min_count, field.top_k) or [b"-1"]
-            with FileSystems.create(path) as file:
-                for token in tokens:
-                    file.write(token + b"\n")
-            yield beam.pvalue.TaggedOutput(field.name, np.array(path.encode(), object))
+        return tuple(outputs[tag] for tag in tags)

@@ -14,7 +14,7 @@ from components.data_guard.strategy import EarlierAcceptedStrategy
 from components.impression_example_gen import files
 from components.impression_example_gen.component import ImpressionExampleGen
 from components.impression_example_gen.log_format import IMPRESSIONS
-from models import preprocessing
+from components.packed_transform.component import PackedTransform
 from models import trainer as trainer_module
 from pipeline import beam, evaluation
 from pipeline.config import Config
@@ -78,14 +78,13 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
         fingerprint=code_fingerprint("components.data_guard.executor"),
     )
 
-    transform = tfx.components.Transform(
+    transform = PackedTransform(
         examples=examples.outputs["examples"],
         schema=schema.outputs["schema"],
         preprocessing_fn="models.preprocessing.preprocessing_fn",
-        custom_config={preprocessing.FIELDS_KEY: fields, "fingerprint": code_fingerprint("models.preprocessing")},
-        splits_config=tfx.proto.SplitsConfig(analyze=[contract.TRAIN_SPLIT], transform=list(contract.LABELLED_SPLITS)),
-        disable_statistics=True,
-    )
+        fields=config.fields,
+        fingerprint=code_fingerprint("components.packed_transform.executor") + code_fingerprint("models.preprocessing"),
+    ).with_id("Transform")
     transform.add_upstream_node(guard)
 
     trainer = tfx.components.Trainer(

@@ -91,6 +91,7 @@ def field_problems(schema: schema_pb2.Schema, fields: Sequence[Field]) -> Iterat
             )
         else:
             yield from _encoding_problems(where, field, serving[field.source])
+            yield from _weights_problems(where, field, serving)
             if field.vocabulary:
                 yield from _sharing_problems(where, field, fields, serving)
 
@@ -166,6 +167,23 @@ def _sharing_problems(
             yield f"`{where}.{key}` should be given for `{owner.name}`, whose vocabulary it is. Received: one here"
 
 
+def _weights_problems(where: str, field: Field, features: Mapping[str, schema_pb2.Feature]) -> Iterator[str]:
+    if field.keep == "heaviest" and not field.weights:
+        yield f"`{where}.keep` heaviest should come with the values' weights, `{where}.weights`. Received: none"
+    if not field.weights:
+        return
+    if field.encoding in ("length", "log"):
+        yield f"`{where}.weights` should be of a field with ids of its values. Received: encoding {field.encoding}"
+    weights = features.get(field.weights)
+    if weights is None or weights.type != schema_pb2.FLOAT:
+        received = "which it does not have" if weights is None else schema_pb2.FeatureType.Name(weights.type)
+        floats = [name for name, feature in features.items() if feature.type == schema_pb2.FLOAT]
+        yield (
+            f"`{where}.weights` should be a FLOAT feature of the schema. Received: {field.weights}, {received}"
+            f"{nearest(field.weights, floats)}"
+        )
+
+
 def _encoding_problems(where: str, field: Field, feature: schema_pb2.Feature) -> Iterator[str]:
     type_name = schema_pb2.FeatureType.Name(feature.type)
     multivalued = load.is_multivalued(feature)
@@ -183,11 +201,9 @@ def _encoding_problems(where: str, field: Field, feature: schema_pb2.Feature) ->
                 f"Received: {field.source}, which has one value"
             )
         return
-    if field.encoding in ("buckets", "log") and (feature.type == schema_pb2.BYTES or multivalued):
-        yield (
-            f"`{where}.encoding` should be vocabulary or hash for a "
-            f"{'multi-valued' if multivalued else type_name} feature. "
-            f"Received: {field.encoding}"
-        )
+    if field.encoding in ("buckets", "log") and feature.type == schema_pb2.BYTES:
+        yield f"`{where}.encoding` should be vocabulary or hash for a {type_name} feature. Received: {field.encoding}"
+    if field.encoding == "log" and multivalued:
+        yield f"`{where}.encoding` should be of one number for a multi-valued feature. Received: log"
     if field.values > 1 and not multivalued:
         yield f"`{where}.values` should be 1: the schema says the feature has one value. Received: {field.values}"

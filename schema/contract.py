@@ -15,9 +15,15 @@ EVAL_SPLIT = "eval"
 SERVING_SPLIT = "serving"
 LABELLED_SPLITS = (TRAIN_SPLIT, EVAL_SPLIT)
 
-# Transformed features: every field's ids in one int64 [S], and the dense ones in one float32 [N].
+# Transformed features: every field's ids in one int64 [S], the weighted ones' weights in one float32 [W], and the dense
+# ones in one float32 [N].
 IDS = "ids"
+WEIGHTS = "weights"
 DENSE = "dense"
+
+# Where transformed examples hold the labels and the ids, in this order: one int64 [2 + S], which parses faster than three
+# features. `weights` and `dense` are features of their own.
+PACKED = "packed"
 
 # The SavedModel's default signature: serialized tf.Examples, string [B], to three probabilities, float32 [B].
 SERVING_SIGNATURE = "serving_default"

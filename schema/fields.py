@@ -27,8 +27,10 @@ class Field(BaseModel):
         buckets: Number of quantiles of a `buckets` field, or of ids of a `hash` field.
         values: Most values kept of a multi-valued feature; 1 for a single-valued feature. For `length`: the largest
             length told apart.
-        keep: Which of them are kept, the first or the last ones.
-        pooling: How the embeddings of several values become one vector.
+        weights: Name of the schema's FLOAT feature that has a weight for each value, at the same place; a value without
+            one has weight 1. Empty for values that weigh the same.
+        keep: Which of them are kept: the first, the last, or the heaviest ones.
+        pooling: How the embeddings of several values become one vector, each by its weight.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,13 +45,14 @@ class Field(BaseModel):
     oov_buckets: PositiveInt = 1
     buckets: PositiveInt = 32
     values: PositiveInt = 1
-    keep: Literal["first", "last"] = "first"
+    weights: str = ""
+    keep: Literal["first", "last", "heaviest"] = "first"
     pooling: Literal["mean", "sum", "sqrtn"] = "mean"
 
     @property
     def slots(self) -> int:
         """Number of ids that the field takes in an example."""
-        return self.values if self.encoding in ("vocabulary", "hash") else 1
+        return 1 if self.encoding in ("length", "log") else self.values
 
     @property
     def vocabulary_owner(self) -> str:
@@ -79,11 +82,30 @@ def embedded(fields: Iterable[Field]) -> tuple[Field, ...]:
     """The fields that have ids, in the order of their slots in the packed feature.
 
     The packed `ids` int64 [S] holds `field.slots` of them for each of them, one field after the other. In a slot,
-    0 means missing (or padding, behind a multi-valued field's last value); the field's ids start at 1.
+    0 means missing (or padding, behind a multi-valued field's last value). The field's ids start at 1; with a vocabulary
+    the first `oov_buckets` of them are for what is out of it, so that a growing one moves no id.
     """
     return tuple(f for f in fields if f.encoding != "log")
+
+
+def weighted(fields: Iterable[Field]) -> tuple[Field, ...]:
+    """The fields whose values have weights, in the order of the packed `weights` float32 [W].
+
+    It holds a weight for each slot of these fields, 0 where the slot's id is 0.
+    """
+    return tuple(f for f in fields if f.weights)
 
 
 def dense(fields: Iterable[Field]) -> tuple[Field, ...]:
     """The fields that are numbers, in the order of the packed `dense` float32 [N]."""
     return tuple(f for f in fields if f.encoding == "log")
+
+
+def features(fields: Iterable[Field]) -> tuple[str, ...]:
+    """Names of the schema's features that the fields are made of, weights included."""
+    return tuple(sorted({name for field in fields for name in (field.source, field.weights) if name}))
+
+
+def analysed_features(fields: Iterable[Field]) -> tuple[str, ...]:
+    """Names of the features that something is learned of before the transform: vocabularies, quantiles, means."""
+    return tuple(sorted({field.source for field in fields if field.encoding in ("vocabulary", "buckets", "log")}))

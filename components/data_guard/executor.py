@@ -52,7 +52,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             statistics=statistics,
             last_accepted=_statistics(earlier[0], contract.LABELLED_SPLITS) if earlier else {},
         )
-        features = sorted({field.source for field in fields})
+        features = schema_fields.features(fields)
+        sources = sorted({field.source for field in fields})  # weights may all be equal
         train = statistics[contract.TRAIN_SPLIT]
         table = self._sample(
             input_dict[spec.EXAMPLES_KEY],
@@ -62,11 +63,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         auc = leakage.alone(
             {name: table[name] for name in features},
-            numeric={field.source for field in fields if field.encoding in ("buckets", "log")},
+            numeric={field.source for field in fields if field.encoding in ("buckets", "log")}
+            | {field.weights for field in fields},
             labels={name: table[name].flatten().to_numpy() for name in contract.LABELS},
             fold=sample.folds(table),
         )
-        of_fields = findings.of_fields(values.without_information(train, features), auc, settings.max_auc)
+        of_fields = findings.of_fields(values.without_information(train, sources), auc, settings.max_auc)
         problems += [
             f"{line}; remove the field, or allow it by name: guard.allow"
             for name, line in of_fields.items()

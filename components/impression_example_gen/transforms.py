@@ -13,8 +13,8 @@ from components.impression_example_gen import batches, duplicates, report
 from components.impression_example_gen.columns import Column
 from components.impression_example_gen.log_format import LogFormat
 from components.impression_example_gen.report import SplitReport, merge
-from components.impression_example_gen.sink import WriteExamples
 from components.impression_example_gen.sources.source import Source, SplitFiles
+from components.tfrecord.sink import WriteExamples
 from schema.errors import InputError
 
 EXAMPLES = "examples"

@@ -1,10 +1,8 @@
 """TFRecords of tf.Examples."""
 
-import struct
 from collections.abc import Iterator, Sequence
 from typing import IO
 
-import google_crc32c
 import numpy as np
 import pyarrow as pa
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -14,11 +12,10 @@ from components.impression_example_gen.columns import Column
 from components.impression_example_gen.readers.divide import divide
 from components.impression_example_gen.readers.opening import open_file, told_as_input_error
 from components.impression_example_gen.rows import DeadLetter, Rows, too_long
+from components.tfrecord.frame import CHECKSUM, LENGTH, masked
 from schema.errors import InputError
 
 _BATCH_RECORDS = 4096
-_LENGTH = struct.Struct("<QI")
-_CHECKSUM = struct.Struct("<I")
 
 
 def read_tfrecord(path: str, columns: Sequence[Column], max_bytes: int) -> Iterator[Rows]:
@@ -52,41 +49,30 @@ def read_tfrecord(path: str, columns: Sequence[Column], max_bytes: int) -> Itera
             yield _rows(path, records, positions, dead, columns)
 
 
-def frame(record: bytes) -> bytes:
-    """A record as it stands in a file, with length and checksums."""
-    length = struct.pack("<Q", len(record))
-    return b"".join((length, _CHECKSUM.pack(_masked(length)), record, _CHECKSUM.pack(_masked(record))))
-
-
 def _records(file: IO[bytes], max_bytes: int) -> Iterator[tuple[bytes, str]]:
     """Each record, cut to `max_bytes`, and what is wrong with it, or ""."""
     number = 0
-    while head := file.read(_LENGTH.size):
-        if len(head) < _LENGTH.size or _masked(head[:8]) != _LENGTH.unpack(head)[1]:
+    while head := file.read(LENGTH.size):
+        if len(head) < LENGTH.size or masked(head[:8]) != LENGTH.unpack(head)[1]:
             raise InputError(
                 f"record {number} should begin with its length and the length's checksum. Received: bytes that "
                 f"don't fit, so no record from here on can be found"
             )
-        length = _LENGTH.unpack(head)[0]
+        length = LENGTH.unpack(head)[0]
         record = file.read(min(length, max_bytes))
         rest = length - len(record)
         while rest and (skipped := file.read(min(rest, 1 << 20))):
             rest -= len(skipped)
-        checksum = file.read(_CHECKSUM.size)
-        if rest or len(checksum) < _CHECKSUM.size:
+        checksum = file.read(CHECKSUM.size)
+        if rest or len(checksum) < CHECKSUM.size:
             raise InputError(f"record {number} should have {length} bytes. Received: the file's end before")
         if length > max_bytes:
             yield record, too_long(length, max_bytes)
-        elif _masked(record) != _CHECKSUM.unpack(checksum)[0]:
+        elif masked(record) != CHECKSUM.unpack(checksum)[0]:
             yield record, "a record should fit its checksum. Received: bytes that don't"
         else:
             yield record, ""
         number += 1
-
-
-def _masked(data: bytes) -> int:
-    checksum = google_crc32c.value(data)
-    return ((checksum >> 15 | checksum << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def _rows(

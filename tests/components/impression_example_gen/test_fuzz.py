@@ -29,6 +29,7 @@ from components.impression_example_gen.readers import ali_ccp, flat, lines, parq
 from components.impression_example_gen.readers.lines import FileRange
 from components.impression_example_gen.report import SplitReport
 from components.impression_example_gen.rows import Rows
+from components.tfrecord.frame import frame
 from schema.errors import InputError
 
 INT, FLOAT, BYTES = schema_pb2.INT, schema_pb2.FLOAT, schema_pb2.BYTES
@@ -336,11 +337,11 @@ def record_number(position: str) -> int:
 def tfrecord_case(kind: Kind, count: int, rng: random.Random, directory: Path) -> Case:
     data, records, expected = bytearray(), [], []
     for record, example in pieces(kind, count, rng):
-        frame = bytearray(tfrecord.frame(record))
+        framed = bytearray(frame(record))
         if example is None and rng.random() < 0.2:  # damaged behind the length's checksum
-            frame[rng.randrange(12, len(frame))] ^= 1 << rng.randrange(8)
-        data += frame
-        records.append(bytes(frame[12:-4])[:MAX_BYTES])
+            framed[rng.randrange(12, len(framed))] ^= 1 << rng.randrange(8)
+        data += framed
+        records.append(bytes(framed[12:-4])[:MAX_BYTES])
         expected.append(example)
     path = directory / kind.name
     path.write_bytes(gzip.compress(data, 1) if kind.name.endswith(".gz") else data)
@@ -553,7 +554,7 @@ def good_file(kind: Kind, rng: random.Random, directory: Path) -> tuple[Path, by
     records = [kind.record(rng)[1] for _ in range(20)]
     path = directory / kind.name
     if kind.format == "tfrecord":
-        data = b"".join(tfrecord.frame(record) for record in records)
+        data = b"".join(frame(record) for record in records)
     elif kind.format == "parquet":
         table = pa.Table.from_pylist([json.loads(record) for record in records])
         pq.write_table(table, path, write_page_checksum=True, compression=rng.choice(["none", "snappy"]))

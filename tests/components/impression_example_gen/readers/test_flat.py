@@ -16,7 +16,7 @@ from components.impression_example_gen.columns import Column
 from components.impression_example_gen.log_format import LogFormat
 from components.impression_example_gen.readers import flat
 from components.impression_example_gen.readers.lines import FileRange
-from components.impression_example_gen.readers.tfrecord import frame
+from components.tfrecord.frame import frame
 from schema.errors import InputError
 
 COLUMNS = (

@@ -14,6 +14,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from components.impression_example_gen.columns import Column
 from components.impression_example_gen.readers import tfrecord
 from components.impression_example_gen.rows import DeadLetter
+from components.tfrecord.frame import frame
 from schema.errors import InputError
 
 I = Column("i", schema_pb2.INT)  # noqa: E741
@@ -77,12 +78,12 @@ RECORDS = [example(**{name: values for name, values in row.items() if values}) f
 @given(st.lists(st.binary(max_size=300), max_size=6))
 def test_frames_are_those_of_tensorflow(tmp_path_factory, records):
     path = Path(write(tmp_path_factory.mktemp("tfrecord"), records))
-    assert path.read_bytes() == b"".join(tfrecord.frame(record) for record in records)
+    assert path.read_bytes() == b"".join(frame(record) for record in records)
 
 
 def test_tensorflow_reads_frames(tmp_path):
     records = [b"", b"x", b"y" * 70_000, *RECORDS]
-    path = write_bytes(tmp_path, b"".join(tfrecord.frame(record) for record in records))
+    path = write_bytes(tmp_path, b"".join(frame(record) for record in records))
     assert list(tf.data.TFRecordDataset(path).as_numpy_iterator()) == records
 
 
@@ -166,7 +167,7 @@ def test_many_bad_records_among_good_ones(tmp_path):
 @pytest.mark.parametrize("place", range(4))
 @pytest.mark.parametrize("at", ["first byte", "last byte", "checksum"])
 def test_a_record_that_does_not_fit_its_checksum(tmp_path, place, at):
-    frames = [bytearray(tfrecord.frame(record)) for record in [*RECORDS[:3], example(i=[7])]]
+    frames = [bytearray(frame(record)) for record in [*RECORDS[:3], example(i=[7])]]
     frame = frames[place]
     frame[{"first byte": 12, "last byte": -5, "checksum": -1}[at]] ^= 1
     path = write_bytes(tmp_path, b"".join(frames))
@@ -209,8 +210,8 @@ def refusal(path: str) -> str:
 @pytest.mark.parametrize("byte", range(12))
 def test_a_broken_length_ends_the_reading(tmp_path, byte):
     """Behind it no record can be found, as TensorFlow says too."""
-    frames = bytearray(tfrecord.frame(RECORDS[0]) + tfrecord.frame(RECORDS[1]))
-    frames[len(tfrecord.frame(RECORDS[0])) + byte] ^= 0x10
+    frames = bytearray(frame(RECORDS[0]) + frame(RECORDS[1]))
+    frames[len(frame(RECORDS[0])) + byte] ^= 0x10
     path = write_bytes(tmp_path, bytes(frames))
     assert refusal(path) == (
         f"{path}, record 1 should begin with its length and the length's checksum. Received: bytes that don't fit, "
@@ -220,9 +221,9 @@ def test_a_broken_length_ends_the_reading(tmp_path, byte):
         list(tf.data.TFRecordDataset(path))
 
 
-@pytest.mark.parametrize("kept", range(1, len(tfrecord.frame(RECORDS[0]))))
+@pytest.mark.parametrize("kept", range(1, len(frame(RECORDS[0]))))
 def test_a_file_that_breaks_off(tmp_path, kept):
-    first, second = tfrecord.frame(RECORDS[1]), tfrecord.frame(RECORDS[0])
+    first, second = frame(RECORDS[1]), frame(RECORDS[0])
     path = write_bytes(tmp_path, first + second[:kept])
     if kept < 12:
         assert refusal(path).startswith(f"{path}, record 1 should begin with its length and the length's checksum. ")
@@ -235,13 +236,13 @@ def test_a_file_that_breaks_off(tmp_path, kept):
 @pytest.mark.parametrize("length", [2**40, 2**63 - 1, 2**64 - 1])
 def test_a_huge_length_takes_no_memory(tmp_path, length):
     head = struct.pack("<Q", length)
-    checksum = tfrecord.frame(head)[-4:]
+    checksum = frame(head)[-4:]
     path = write_bytes(tmp_path, head + checksum + b"x" * 100)
     assert refusal(path) == f"{path}, record 0 should have {length} bytes. Received: the file's end before"
 
 
 def test_a_gzip_file_that_breaks_off(tmp_path):
-    data = gzip.compress(b"".join(tfrecord.frame(record) for record in RECORDS * 100))
+    data = gzip.compress(b"".join(frame(record) for record in RECORDS * 100))
     path = write_bytes(tmp_path, data[:-20], "x.tfrecord.gz")
     assert refusal(path).startswith(f"{path} should be readable to its end. Received: ")
 

@@ -11,7 +11,7 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.transforms import PTransform
 
-from components.impression_example_gen.readers.tfrecord import frame
+from components.tfrecord.frame import frame
 
 # The examples of a user repeat each other, so that the fastest level packs them nearly as small as the default one.
 _GZIP_LEVEL = 1

@@ -10,7 +10,7 @@ import tensorflow as tf
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.testing.util import assert_that, equal_to
 
-from components.impression_example_gen.sink import WriteExamples
+from components.tfrecord.sink import WriteExamples
 from pipeline.beam import LOCAL_ARGS
 
 BATCHES = [[b"one", b"", b"three" * 1000], [], [b"\x00\xff\n"]]

@@ -1,0 +1,1 @@
+"""From raw tf.Examples to packed ones."""

@@ -1,0 +1,90 @@
+"""Runs tf.Transform over batches."""
+
+import functools
+import os
+from typing import Any
+
+import apache_beam as beam
+import tensorflow_transform as tft
+import tensorflow_transform.beam as tft_beam
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx import types
+from tfx.dsl.components.base import base_beam_executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+from tfx.utils import import_utils, io_utils
+from tfx_bsl.public.tfxio import TensorAdapterConfig, TFExampleRecord
+
+from components.packed_transform import carry_on, spec
+from components.packed_transform.pack import encode_packed
+from components.tfrecord.sink import WriteExamples
+from components.tfrecord.source import ReadExamples
+from schema import contract, load, vocabulary
+from schema import fields as schema_fields
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Analyses the split `train`, and transforms all labelled splits with what it learned."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes the transform graph and the packed examples.
+
+        Raises:
+            InputError: A vocabulary that should be carried on is that of another field.
+        """
+        fields = schema_fields.from_json(exec_properties[spec.FIELDS_KEY])
+        schema_uri = artifact_utils.get_single_uri(input_dict[spec.SCHEMA_KEY])
+        curated = load.read_schema(os.path.join(schema_uri, "schema.pbtxt"))
+        config = {spec.FIELDS_KEY: exec_properties[spec.FIELDS_KEY]}
+        if earlier := input_dict.get(spec.CARRIED_ON_KEY):
+            earlier_graph = artifact_utils.get_single_uri(earlier)
+            carry_on.check(earlier_graph, fields, curated)
+            config[spec.CARRIED_ON_KEY] = vocabulary.directory(earlier_graph)
+        module, _, function = exec_properties[spec.PREPROCESSING_FN_KEY].rpartition(".")
+        preprocessing_fn = functools.partial(import_utils.import_func_from_module(module, function), custom_config=config)
+
+        schema = load.project(curated, [*schema_fields.features(fields), *contract.LABELS])
+        analysed = load.project(schema, schema_fields.analysed_features(fields))
+        examples = input_dict[spec.EXAMPLES_KEY]
+        transformed = artifact_utils.get_single_instance(output_dict[spec.TRANSFORMED_EXAMPLES_KEY])
+        transformed.split_names = artifact_utils.encode_split_names(list(contract.LABELLED_SPLITS))
+        graph_uri = artifact_utils.get_single_uri(output_dict[spec.TRANSFORM_GRAPH_KEY])
+        temporary = os.path.join(graph_uri, ".temp_path")
+        with (
+            self._make_beam_pipeline() as pipeline,
+            tft_beam.Context(temp_dir=temporary, use_deep_copy_optimization=True),
+        ):
+            batches = pipeline | "ReadTrain" >> ReadExamples(_files(examples, contract.TRAIN_SPLIT), analysed)
+            graph = (batches, _adapter_config(schema, analysed)) | tft_beam.AnalyzeDataset(preprocessing_fn)
+            _ = graph | tft_beam.WriteTransformFn(graph_uri)
+            _ = tft.DatasetMetadata(schema) | tft_beam.WriteMetadata(
+                os.path.join(graph_uri, tft.TFTransformOutput.RAW_METADATA_DIR), pipeline
+            )
+            for split in contract.LABELLED_SPLITS:
+                batches = pipeline | f"Read_{split}" >> ReadExamples(_files(examples, split), schema)
+                packed, _ = (
+                    (batches, _adapter_config(schema, schema)),
+                    graph,
+                ) | f"Transform_{split}" >> tft_beam.TransformDataset(output_record_batches=True)
+                prefix = os.path.join(artifact_utils.get_split_uri([transformed], split), "transformed_examples")
+                _ = (
+                    packed
+                    | f"Pack_{split}" >> beam.MapTuple(lambda batch, _: encode_packed(batch))
+                    | f"Write_{split}" >> WriteExamples(prefix)
+                )
+        fileio.rmtree(temporary)
+
+
+def _files(examples: list[types.Artifact], split: str) -> str:
+    return io_utils.all_files_pattern(artifact_utils.get_split_uri(examples, split))
+
+
+def _adapter_config(schema: schema_pb2.Schema, read: schema_pb2.Schema) -> TensorAdapterConfig:
+    """How batches of some of the schema's features become the tensors that a function of all is traced with."""
+    tfxio = TFExampleRecord("not read", schema=schema)
+    return tfxio.Project([feature.name for feature in read.feature]).TensorAdapterConfig()

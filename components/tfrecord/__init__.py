@@ -1,0 +1,1 @@
+"""TFRecords of tf.Examples, in batches."""

@@ -1,0 +1,112 @@
+"""Writing and reading the files of `schema.vocabulary`."""
+
+import os
+from collections.abc import Iterator
+from typing import IO
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from apache_beam.io.filesystems import FileSystems
+
+from models.token_counts import as_text
+from schema import vocabulary
+from schema.fields import Field
+from schema.vocabulary import Entry
+
+# Outputs of `WriteFiles`, named like the files.
+TAGS = (vocabulary.INTEGERS_FILE, vocabulary.BYTES_FILE, vocabulary.ENTRIES_FILE)
+
+
+def read_entries(directory: str) -> dict[str, Entry]:
+    """What vocabularies there are in a directory, by field."""
+    with FileSystems.open(os.path.join(directory, vocabulary.ENTRIES_FILE)) as file:
+        return vocabulary.from_json(file.read())
+
+
+def read_tokens(directory: str, entry: Entry) -> list[bytes]:
+    """The tokens of a field, as text, in the order of their ids."""
+    with FileSystems.open(os.path.join(directory, entry.file)) as file:
+        return entry.tokens(file.read().split(b"\n"))
+
+
+class WriteFiles(beam.DoFn):
+    """Writes the files.
+
+    Input: for each field a table of its tokens, as `token_counts.CountTokens` gives it.
+    Outputs, by `TAGS`: the paths of the three files.
+    """
+
+    def __init__(self, fields: tuple[Field, ...], dtypes: tuple[str, ...], directory: str, carried_on: str):
+        """Args:
+        fields: Those with a vocabulary of their own.
+        dtypes: Of their tokens, int64 or string.
+        directory: For the files.
+        carried_on: Directory of an earlier run's files, or empty.
+        """
+        self._fields = fields
+        self._dtypes = dtypes
+        self._directory = directory
+        self._carried_on = carried_on
+
+    def process(self, counts: list[pa.Table]) -> Iterator[beam.pvalue.TaggedOutput]:
+        paths = [os.path.join(self._directory, name) for name in TAGS]
+        earlier = read_entries(self._carried_on) if self._carried_on else {}
+        entries = []
+        with FileSystems.create(paths[0]) as integers, FileSystems.create(paths[1]) as texts:
+            files = {vocabulary.INTEGERS_FILE: integers, vocabulary.BYTES_FILE: texts}
+            integers.write(vocabulary.NO_FIELD_KEY + b"\n")
+            texts.write(vocabulary.NO_FIELD_LINE + b"\n")
+            next_line = dict.fromkeys(files, 1)
+            for number, (field, dtype, table) in enumerate(zip(self._fields, self._dtypes, counts, strict=True), 1):
+                tokens = as_text(table["token"])
+                if field.name in earlier:
+                    known = read_tokens(self._carried_on, earlier[field.name])
+                    tokens = carry_on(pa.chunked_array([known], pa.binary()), tokens, field.top_k)
+                name, begin, lines = _lines(tokens, number, field, dtype)
+                files[name].write(begin + b"\n")
+                _write_lines(files[name], lines)
+                first_line = next_line[name] + 1
+                entry = Entry(
+                    field=field.name,
+                    number=number,
+                    feature=field.source,
+                    dtype=dtype,
+                    file=name,
+                    first_line=first_line,
+                    size=len(lines),
+                )
+                entries.append(entry)
+                next_line[name] = first_line + entry.size
+        with FileSystems.create(paths[2]) as file:
+            file.write(vocabulary.to_json(entries).encode())
+        for tag, path in zip(TAGS, paths, strict=True):
+            yield beam.pvalue.TaggedOutput(tag, np.array(path.encode(), object))
+
+
+def carry_on(known: pa.ChunkedArray, tokens: pa.ChunkedArray, top_k: int | None) -> pa.ChunkedArray:
+    """The known tokens, seen again or not, and behind them the new ones, as far as there is room under `top_k`."""
+    new = tokens.filter(pc.invert(pc.is_in(tokens, value_set=known.combine_chunks())))
+    if top_k is not None:
+        new = new[: max(0, top_k - len(known))]
+    return pa.chunked_array([*known.chunks, *new.chunks], pa.binary())
+
+
+def _lines(tokens: pa.ChunkedArray, number: int, field: Field, dtype: str) -> tuple[str, bytes, pa.ChunkedArray]:
+    """The file that the tokens, as text, belong to, the line before them, and their lines."""
+    if dtype == "int64":
+        numbers = tokens.cast(pa.string()).cast(pa.int64())
+        extremes = pc.min_max(numbers).as_py()
+        if not len(numbers) or max(-extremes["min"], extremes["max"]) < vocabulary.KEY_STEP // 2:
+            lines = as_text(pc.add(numbers, number * vocabulary.KEY_STEP))
+            return vocabulary.INTEGERS_FILE, b"%d" % vocabulary.begin_key(number), lines
+    prefix = pa.scalar(f"{field.name}\t".encode(), pa.binary())
+    lines = pc.binary_join_element_wise(prefix, tokens, pa.scalar(b"", pa.binary()))
+    return vocabulary.BYTES_FILE, prefix.as_py(), lines
+
+
+def _write_lines(file: IO[bytes], lines: pa.ChunkedArray) -> None:
+    for chunk in lines.chunks:
+        for begin in range(0, len(chunk), 1 << 16):
+            file.write(b"".join(line + b"\n" for line in chunk.slice(begin, 1 << 16).to_pylist()))
