@@ -15,8 +15,8 @@ class FusedEmbedding(tf.keras.layers.Layer):
     row is for a missing value. One table instead of one per field makes the step's cost independent of the number of
     fields.
 
-    Input: ids, int64 [B, S], the packed feature of `schema.fields.embedded`; and, if there are weighted fields, weights,
-    float32 [B, W], that of `schema.fields.weighted`.
+    Input: ids, int64 [B, S], the packed feature of `schema.fields.embedded`; and, if there are weighted fields,
+    weights, float32 [B, W], that of `schema.fields.weighted`.
     Output: float32 [B, F·D], a vector of length D per field, first the fields of one value without weight.
     """
 
@@ -58,7 +58,7 @@ class FusedEmbedding(tf.keras.layers.Layer):
         for pooled in self._pooled:
             slots = pooled.slots
             present = tf.cast(ids[:, slots] != 0, vectors.dtype)
-            by_value = present * weights[:, pooled.weights] if pooled.field.weights else present
+            by_value = present if weights is None or not pooled.field.weights else present * weights[:, pooled.weights]
             parts.append(_pool(vectors[:, slots], by_value, pooled.field.pooling))
         return tf.ensure_shape(tf.concat(parts, axis=1), [None, self._num_fields * self._dim])
 

@@ -82,9 +82,7 @@ def _own_ids(field: Field, values: tf.SparseTensor, rows: tf.Tensor) -> tf.Tenso
     return 1 + tf.cast(tft.apply_buckets(numbers, boundaries), tf.int64)
 
 
-def _indices(
-    field: Field, values: tf.SparseTensor, weights: Mapping[str, tf.Tensor], rows: tf.Tensor
-) -> tf.Tensor:
+def _indices(field: Field, values: tf.SparseTensor, weights: Mapping[str, tf.Tensor], rows: tf.Tensor) -> tf.Tensor:
     """Row and slot of each of the field's ids; see `packing.pack`."""
     if field.encoding == "length":
         return tf.stack([tf.range(rows), tf.zeros([rows], tf.int64)], axis=1)

@@ -4,6 +4,7 @@ import os
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import apache_beam as beam
 import numpy as np
@@ -108,7 +109,9 @@ class CountTokens(beam.CombineFn):
             pa.ipc.new_file(file, parts[0].schema) as writer,
         ):
             for part in parts:
-                batch = pa.RecordBatch.from_arrays([column.combine_chunks() for column in part.columns], part.schema.names)
+                batch = pa.RecordBatch.from_arrays(
+                    [column.combine_chunks() for column in part.columns], part.schema.names
+                )
                 writer.write_batch(batch)
         counts.tables = []
         counts.files.append(path)
@@ -147,7 +150,7 @@ def _parted(table: pa.Table) -> list[pa.Table]:
     order = np.argsort(parts, kind="stable")
     begins = np.searchsorted(parts[order], np.arange(_PARTS + 1))
     ordered = table.take(pa.array(order))
-    return [ordered.slice(begin, end - begin) for begin, end in zip(begins[:-1], begins[1:], strict=True)]
+    return [ordered.slice(begin, end - begin) for begin, end in pairwise(begins.tolist())]
 
 
 def _read_part(path: str, part: int) -> pa.Table:
@@ -159,7 +162,7 @@ def _read_part(path: str, part: int) -> pa.Table:
 
 
 def _most_frequent(counts: pa.Table, one: Field) -> pa.Table:
-    """The tokens that a vocabulary is made of, in its order: largest count first, ties in descending order of the bytes."""
+    """The tokens of a vocabulary, in its order: largest count first, ties in descending order of the bytes."""
     kept = counts.filter(pc.greater_equal(counts["count"], one.min_count))
     tokens = as_text(kept["token"])
     if pa.types.is_binary(kept["token"].type):

@@ -1,7 +1,7 @@
 """The vocabularies of all fields: counted in one pass, looked up in two tables.
 
-tf.Transform's own analyzer makes a Beam graph of some forty steps for each field and counts each field on its own; and a
-table for each field makes a graph slow to build, to load and to serve.
+tf.Transform's own analyzer makes a Beam graph of some forty steps for each field and counts each field on its own; and
+a table for each field makes a graph slow to build, to load and to serve.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,9 @@ class Vocabularies:
         """
         self._numbers = {field.name: number for number, field in enumerate(fields, 1)}
         self._buckets = [1, *(field.oov_buckets for field in fields)]
-        dtypes = tuple("string" if tokens[field.name].dtype == tf.string else "int64" for field in fields)
+        dtypes: tuple[vocabulary.Dtype, ...] = tuple(
+            "string" if tokens[field.name].dtype == tf.string else "int64" for field in fields
+        )
         self._integers, self._bytes, _ = tft.experimental.ptransform_analyzer(
             inputs=[tokens[field.name] for field in fields],
             ptransform=_WriteVocabularies(tuple(fields), dtypes, carried_on),
@@ -102,7 +104,7 @@ def _split(lines: tf.Tensor, numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 class _WriteVocabularies(tft_beam.experimental.PTransformAnalyzer):
     """From batches (a tuple with an array per field) to the outputs of `vocabulary_files.WriteFiles`."""
 
-    def __init__(self, fields: tuple[Field, ...], dtypes: tuple[str, ...], carried_on: str):
+    def __init__(self, fields: tuple[Field, ...], dtypes: tuple[vocabulary.Dtype, ...], carried_on: str):
         super().__init__()
         self._fields = fields
         self._dtypes = dtypes

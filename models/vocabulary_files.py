@@ -13,7 +13,7 @@ from apache_beam.io.filesystems import FileSystems
 from models.token_counts import as_text
 from schema import vocabulary
 from schema.fields import Field
-from schema.vocabulary import Entry
+from schema.vocabulary import Dtype, Entry
 
 # Outputs of `WriteFiles`, named like the files.
 TAGS = (vocabulary.INTEGERS_FILE, vocabulary.BYTES_FILE, vocabulary.ENTRIES_FILE)
@@ -38,7 +38,7 @@ class WriteFiles(beam.DoFn):
     Outputs, by `TAGS`: the paths of the three files.
     """
 
-    def __init__(self, fields: tuple[Field, ...], dtypes: tuple[str, ...], directory: str, carried_on: str):
+    def __init__(self, fields: tuple[Field, ...], dtypes: tuple[Dtype, ...], directory: str, carried_on: str):
         """Args:
         fields: Those with a vocabulary of their own.
         dtypes: Of their tokens, int64 or string.
@@ -93,7 +93,7 @@ def carry_on(known: pa.ChunkedArray, tokens: pa.ChunkedArray, top_k: int | None)
     return pa.chunked_array([*known.chunks, *new.chunks], pa.binary())
 
 
-def _lines(tokens: pa.ChunkedArray, number: int, field: Field, dtype: str) -> tuple[str, bytes, pa.ChunkedArray]:
+def _lines(tokens: pa.ChunkedArray, number: int, field: Field, dtype: Dtype) -> tuple[str, bytes, pa.ChunkedArray]:
     """The file that the tokens, as text, belong to, the line before them, and their lines."""
     if dtype == "int64":
         numbers = tokens.cast(pa.string()).cast(pa.int64())

@@ -17,6 +17,10 @@ from schema.fields import Field
 
 PRESETS = Path(__file__).parent / "configs"
 
+# Of `vocabularies.carry_on`, beside paths.
+CARRY_ON_NONE = "none"
+CARRY_ON_LAST = "last"
+
 _Auc = Annotated[float, Limits(ge=0, le=1)]
 _Patterns = Annotated[tuple[str, ...], Limits(min_length=1)]
 
@@ -84,6 +88,17 @@ class DataConfig(_Tree):
         return self
 
 
+class VocabulariesConfig(_Tree):
+    """Where the fields' vocabularies begin.
+
+    Attributes:
+        carry_on: `none`: the tokens are counted anew in each run. `last`: those of the last blessed model of other
+            examples keep their ids and new ones are appended. Or the folder of a transform graph, whose tokens do.
+    """
+
+    carry_on: str = CARRY_ON_NONE
+
+
 class EvaluationConfig(_Tree):
     """When a model is blessed, and by what the metrics are sliced.
 
@@ -112,6 +127,7 @@ class Config(_Tree):
         schema_file: A schema of the package by name, or the path of a .pbtxt file. In YAML: `schema`.
         data: The log.
         fields: The model's inputs, by name.
+        vocabularies: Of the fields.
         guard: When a field stops the run before training.
         model: Shape of the network.
         train: How it is trained.
@@ -122,6 +138,7 @@ class Config(_Tree):
     schema_file: Annotated[str, Limits(alias="schema")]
     data: DataConfig
     fields: Annotated[tuple[Field, ...], Limits(min_length=1)]
+    vocabularies: VocabulariesConfig = VocabulariesConfig()
     guard: GuardSettings = GuardSettings()
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()

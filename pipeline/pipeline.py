@@ -1,12 +1,14 @@
 """The pipeline, read top to bottom."""
 
 import hashlib
+from pathlib import Path
 
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
 from tfx import v1 as tfx
-from tfx.dsl.components.common import resolver
+from tfx.dsl.components.base import base_node
+from tfx.dsl.components.common import importer, resolver
 
 from components.baseline_resolver.strategy import EarlierBlessedModelStrategy
 from components.data_guard.component import DataGuard
@@ -14,10 +16,12 @@ from components.data_guard.strategy import EarlierAcceptedStrategy
 from components.impression_example_gen import files
 from components.impression_example_gen.component import ImpressionExampleGen
 from components.impression_example_gen.log_format import IMPRESSIONS
+from components.packed_transform import carry_on
 from components.packed_transform.component import PackedTransform
+from components.packed_transform.strategy import EarlierBlessedGraphStrategy
 from models import trainer as trainer_module
 from pipeline import beam, evaluation
-from pipeline.config import Config
+from pipeline.config import CARRY_ON_LAST, CARRY_ON_NONE, Config
 from pipeline.fingerprint import code_fingerprint
 from pipeline.root import Root
 from schema import contract, load
@@ -31,7 +35,7 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
     it until one of these, or its input, changes.
 
     Raises:
-        InputError: A file pattern matches nothing.
+        InputError: A file pattern matches nothing; or the vocabularies to be carried on are not of these fields.
     """
     sample = config.data.serving_sample
     splits = {contract.TRAIN_SPLIT: config.data.splits.train, contract.EVAL_SPLIT: config.data.splits.eval}
@@ -78,12 +82,14 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
         fingerprint=code_fingerprint("components.data_guard.executor"),
     )
 
+    carried_on = _carried_on(config, curated, examples.outputs["examples"])
     transform = PackedTransform(
         examples=examples.outputs["examples"],
         schema=schema.outputs["schema"],
         preprocessing_fn="models.preprocessing.preprocessing_fn",
         fields=config.fields,
-        fingerprint=code_fingerprint("components.packed_transform.executor") + code_fingerprint("models.preprocessing"),
+        fingerprint=code_fingerprint("components.packed_transform.executor", "models.preprocessing"),
+        carried_on=carried_on.outputs["carried_on"] if carried_on else None,
     ).with_id("Transform")
     transform.add_upstream_node(guard)
 
@@ -140,6 +146,7 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
             anomalies,
             last_accepted,
             guard,
+            *([carried_on] if carried_on else []),
             transform,
             trainer,
             baseline,
@@ -151,6 +158,27 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
         beam_pipeline_args=list(beam.LOCAL_ARGS),
         enable_cache=True,
     )
+
+
+def _carried_on(config: Config, schema: schema_pb2.Schema, examples: types.BaseChannel) -> base_node.BaseNode | None:
+    """What gives the transform graph whose vocabularies are carried on, if any are."""
+    carry_on_from = config.vocabularies.carry_on
+    if carry_on_from == CARRY_ON_NONE:
+        return None
+    if carry_on_from == CARRY_ON_LAST:
+        return resolver.Resolver(
+            strategy_class=EarlierBlessedGraphStrategy,
+            carried_on=types.Channel(type=tfx.types.standard_artifacts.TransformGraph),
+            model=types.Channel(type=tfx.types.standard_artifacts.Model),
+            model_blessing=types.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+            examples=examples,
+        ).with_id("CarriedOn")
+    carry_on.check(carry_on_from, config.fields, schema)
+    return importer.Importer(
+        source_uri=str(Path(carry_on_from).resolve()) if "://" not in carry_on_from else carry_on_from,
+        artifact_type=tfx.types.standard_artifacts.TransformGraph,
+        output_key="carried_on",
+    ).with_id("CarriedOn")
 
 
 def _snapshot(schema: schema_pb2.Schema, root: Root) -> str:

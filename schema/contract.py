@@ -21,8 +21,8 @@ IDS = "ids"
 WEIGHTS = "weights"
 DENSE = "dense"
 
-# Where transformed examples hold the labels and the ids, in this order: one int64 [2 + S], which parses faster than three
-# features. `weights` and `dense` are features of their own.
+# Where transformed examples hold the labels and the ids, in this order: one int64 [2 + S], which parses faster than
+# three features. `weights` and `dense` are features of their own.
 PACKED = "packed"
 
 # The SavedModel's default signature: serialized tf.Examples, string [B], to three probabilities, float32 [B].

@@ -82,8 +82,8 @@ def embedded(fields: Iterable[Field]) -> tuple[Field, ...]:
     """The fields that have ids, in the order of their slots in the packed feature.
 
     The packed `ids` int64 [S] holds `field.slots` of them for each of them, one field after the other. In a slot,
-    0 means missing (or padding, behind a multi-valued field's last value). The field's ids start at 1; with a vocabulary
-    the first `oov_buckets` of them are for what is out of it, so that a growing one moves no id.
+    0 means missing (or padding, behind a multi-valued field's last value). The field's ids start at 1; with a
+    vocabulary the first `oov_buckets` of them are for what is out of it, so that a growing one moves no id.
     """
     return tuple(f for f in fields if f.encoding != "log")
 

@@ -18,6 +18,8 @@ INTEGERS_FILE = "vocabularies_int64"
 BYTES_FILE = "vocabularies_bytes"
 ENTRIES_FILE = "vocabularies.json"
 
+Dtype = Literal["int64", "string"]
+
 # Tokens of different fields get different keys as long as their absolute values are less than half of this.
 KEY_STEP = 10**15
 NO_FIELD_KEY = b"0"
@@ -52,7 +54,7 @@ class Entry(BaseModel):
     field: str
     number: int
     feature: str
-    dtype: Literal["int64", "string"]
+    dtype: Dtype
     file: str
     first_line: int
     size: int

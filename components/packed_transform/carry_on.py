@@ -33,12 +33,12 @@ def check(transform_graph: str, fields: Sequence[Field], schema: schema_pb2.Sche
     with fileio.open(path, "rb") as file:
         earlier = vocabulary.from_json(file.read())
     for problem in _problems(earlier, fields, schema):
-        raise InputError(f"{problem}, in {transform_graph}; rename the field, or count anew: vocabularies.carry_on=none")
+        raise InputError(
+            f"{problem}, in {transform_graph}; rename the field, or count anew: vocabularies.carry_on=none"
+        )
 
 
-def _problems(
-    earlier: Mapping[str, Entry], fields: Sequence[Field], schema: schema_pb2.Schema
-) -> Iterator[str]:
+def _problems(earlier: Mapping[str, Entry], fields: Sequence[Field], schema: schema_pb2.Schema) -> Iterator[str]:
     types = {feature.name: _DTYPES.get(feature.type) for feature in schema.feature}
     owners = [field for field in fields if field.encoding == "vocabulary" and not field.vocabulary]
     if not any(field.name in earlier for field in owners):

@@ -45,14 +45,17 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             earlier_graph = artifact_utils.get_single_uri(earlier)
             carry_on.check(earlier_graph, fields, curated)
             config[spec.CARRIED_ON_KEY] = vocabulary.directory(earlier_graph)
-        module, _, function = exec_properties[spec.PREPROCESSING_FN_KEY].rpartition(".")
-        preprocessing_fn = functools.partial(import_utils.import_func_from_module(module, function), custom_config=config)
+        module, _, name = exec_properties[spec.PREPROCESSING_FN_KEY].rpartition(".")
+        function = import_utils.import_func_from_module(module, name)
+        preprocessing_fn = functools.partial(function, custom_config=config)
 
         schema = load.project(curated, [*schema_fields.features(fields), *contract.LABELS])
         analysed = load.project(schema, schema_fields.analysed_features(fields))
         examples = input_dict[spec.EXAMPLES_KEY]
         transformed = artifact_utils.get_single_instance(output_dict[spec.TRANSFORMED_EXAMPLES_KEY])
-        transformed.split_names = artifact_utils.encode_split_names(list(contract.LABELLED_SPLITS))
+        given = artifact_utils.decode_split_names(artifact_utils.get_single_instance(examples).split_names)
+        splits = [split for split in contract.LABELLED_SPLITS if split in given]
+        transformed.split_names = artifact_utils.encode_split_names(splits)
         graph_uri = artifact_utils.get_single_uri(output_dict[spec.TRANSFORM_GRAPH_KEY])
         temporary = os.path.join(graph_uri, ".temp_path")
         with (
@@ -65,7 +68,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             _ = tft.DatasetMetadata(schema) | tft_beam.WriteMetadata(
                 os.path.join(graph_uri, tft.TFTransformOutput.RAW_METADATA_DIR), pipeline
             )
-            for split in contract.LABELLED_SPLITS:
+            for split in splits:
                 batches = pipeline | f"Read_{split}" >> ReadExamples(_files(examples, split), schema)
                 packed, _ = (
                     (batches, _adapter_config(schema, schema)),

@@ -26,8 +26,8 @@ def bench_parsing(rows: int, stock: Path, ours: Path, console: Console) -> list[
         also their ratios to the stock ones.
     """
     runs: dict[tuple[str, str], tuple[Callable[..., Callable[[], None]], Path]] = {
-        ("stock", "parse"): (_prepare_parse, stock),
-        ("ours", "parse"): (_prepare_parse, ours),
+        ("stock", "parse"): (_prepare_parse_stock, stock),
+        ("ours", "parse"): (_prepare_parse_ours, ours),
         ("stock", "read"): (_prepare_read_stock, stock),
         ("ours", "read"): (_prepare_read_ours, ours),
     }
@@ -45,13 +45,25 @@ def bench_parsing(rows: int, stock: Path, ours: Path, console: Console) -> list[
     return results
 
 
-def _prepare_parse(output: str) -> Callable[[], None]:
+def _prepare_parse_stock(output: str) -> Callable[[], None]:
     import tensorflow as tf
 
     spec = _spec(output)
+    return _parsing(output, lambda batch: tf.io.parse_example(batch, spec))
+
+
+def _prepare_parse_ours(output: str) -> Callable[[], None]:
+    from models import inputs
+
+    spec = _spec(output)
+    return _parsing(output, lambda batch: inputs.parse_packed(batch, spec))
+
+
+def _parsing(output: str, parse_batch: Callable[[Any], Any]) -> Callable[[], None]:
+    import tensorflow as tf
+
     batches = list(tf.data.TFRecordDataset(_files(output), compression_type="GZIP").batch(_BATCH_SIZE))
-    signature = [tf.TensorSpec([None], tf.string)]
-    parse = tf.function(lambda batch: tf.io.parse_example(batch, spec), signature, autograph=False)
+    parse = tf.function(parse_batch, [tf.TensorSpec([None], tf.string)], autograph=False)
     parse(batches[0])
 
     def call() -> None:

@@ -16,14 +16,13 @@ from google.protobuf import text_format
 from rich.console import Console
 from rich.table import Table
 
-from models import preprocessing, vocabularies
 from pipeline.bench import ids
 from pipeline.bench.machine import machine
 from pipeline.bench.measured import measure
 from pipeline.bench.parsing import bench_parsing
 from pipeline.bench.profiled import profile
 from pipeline.failures import ComponentFailed
-from schema import contract
+from schema import contract, vocabulary
 from schema import fields as schema_fields
 from schema.fields import Field
 
@@ -95,20 +94,16 @@ def check_vocabularies(stock: Mapping[str, Sequence[bytes]], ours: Mapping[str, 
 
 
 def _stock_vocabularies(output: Path) -> dict[str, list[bytes]]:
-    return {name: _tokens(output, name) for name in ids.VOCABULARY_SIZES}
+    assets = output / "transform_graph" / "transform_fn" / "assets"
+    return {name: (assets / name).read_bytes().splitlines() for name in ids.VOCABULARY_SIZES}
 
 
 def _our_vocabularies(output: Path) -> dict[str, list[bytes]]:
-    return {name: _tokens(output, vocabularies.file_name(name)) for name in ids.VOCABULARY_SIZES}
+    from models import vocabulary_files
 
-
-def _tokens(output: Path, file_name: str) -> list[bytes]:
-    import tensorflow_transform as tft
-
-    path = tft.TFTransformOutput(str(output / "transform_graph")).vocabulary_file_by_name(file_name)
-    if path is None:
-        raise ComponentFailed(f"{output} should have a vocabulary file {file_name}. Received: none")
-    return Path(path).read_bytes().splitlines()
+    directory = vocabulary.directory(str(output / "transform_graph"))
+    entries = vocabulary_files.read_entries(directory)
+    return {name: vocabulary_files.read_tokens(directory, entry) for name, entry in entries.items()}
 
 
 def _write_log(log: Path, rows: int) -> None:
@@ -118,35 +113,38 @@ def _write_log(log: Path, rows: int) -> None:
 
 
 def _prepare_stock(log: str, output: str) -> Callable[[], None]:
+    from google.protobuf import json_format
     from tfx.components.transform import executor
+    from tfx.proto import transform_pb2
+    from tfx.types import standard_component_specs as spec
 
-    return _do(executor.Executor, _STOCK_ARGS, "pipeline.bench.stock_transform.preprocessing_fn", {}, log, output)
+    splits = transform_pb2.SplitsConfig(analyze=[contract.TRAIN_SPLIT], transform=[contract.TRAIN_SPLIT])
+    properties = {
+        spec.PREPROCESSING_FN_KEY: "pipeline.bench.stock_transform.preprocessing_fn",
+        spec.CUSTOM_CONFIG_KEY: "{}",
+        spec.SPLITS_CONFIG_KEY: json_format.MessageToJson(splits),
+        spec.DISABLE_STATISTICS_KEY: 1,
+    }
+    return _do(executor.Executor, _STOCK_ARGS, properties, log, output)
 
 
 def _prepare_ours(log: str, output: str) -> Callable[[], None]:
-    from tfx.components.transform import executor
-
+    from components.packed_transform import executor, spec
     from pipeline.beam import LOCAL_ARGS
 
-    fields = [Field(name=name, entity="user") for name in ids.VOCABULARY_SIZES]
-    config = {preprocessing.FIELDS_KEY: schema_fields.to_json(fields)}
-    return _do(executor.Executor, LOCAL_ARGS, "models.preprocessing.preprocessing_fn", config, log, output)
+    properties = {
+        spec.PREPROCESSING_FN_KEY: "models.preprocessing.preprocessing_fn",
+        spec.FIELDS_KEY: schema_fields.to_json([Field(name=name, entity="user") for name in ids.VOCABULARY_SIZES]),
+    }
+    return _do(executor.Executor, LOCAL_ARGS, properties, log, output)
 
 
 def _do(
-    executor_class: Any,
-    beam_args: Sequence[str],
-    preprocessing_fn: str,
-    config: Mapping[str, str],
-    log: str,
-    output: str,
+    executor_class: Any, beam_args: Sequence[str], properties: Mapping[str, Any], log: str, output: str
 ) -> Callable[[], None]:
     """The executor's `Do`, to analyse and transform the log."""
-    from google.protobuf import json_format
     from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
-    from tfx.proto import transform_pb2
     from tfx.types import standard_artifacts
-    from tfx.types import standard_component_specs as spec
 
     def at(artifact_class: Any, uri: str) -> list[Any]:
         artifact = artifact_class()
@@ -155,18 +153,11 @@ def _do(
 
     examples = at(standard_artifacts.Examples, f"{log}/examples")
     examples[0].split_names = json.dumps([contract.TRAIN_SPLIT])
-    inputs = {spec.EXAMPLES_KEY: examples, spec.SCHEMA_KEY: at(standard_artifacts.Schema, f"{log}/schema")}
-    # No cache for the next run's analysis, which a run over the same log would not read.
+    inputs = {"examples": examples, "schema": at(standard_artifacts.Schema, f"{log}/schema")}
+    # On neither side a cache for the next run's analysis, which a run over the same log would not read.
     outputs = {
-        spec.TRANSFORM_GRAPH_KEY: at(standard_artifacts.TransformGraph, f"{output}/transform_graph"),
-        spec.TRANSFORMED_EXAMPLES_KEY: at(standard_artifacts.Examples, f"{output}/transformed_examples"),
-    }
-    splits = transform_pb2.SplitsConfig(analyze=[contract.TRAIN_SPLIT], transform=[contract.TRAIN_SPLIT])
-    properties = {
-        spec.PREPROCESSING_FN_KEY: preprocessing_fn,
-        spec.CUSTOM_CONFIG_KEY: json.dumps(config),
-        spec.SPLITS_CONFIG_KEY: json_format.MessageToJson(splits),
-        spec.DISABLE_STATISTICS_KEY: 1,
+        "transform_graph": at(standard_artifacts.TransformGraph, f"{output}/transform_graph"),
+        "transformed_examples": at(standard_artifacts.Examples, f"{output}/transformed_examples"),
     }
     context = BaseBeamExecutor.Context(list(beam_args), tmp_dir=f"{output}/tmp", unique_id="bench")
     executor = executor_class(context)

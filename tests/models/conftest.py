@@ -26,7 +26,14 @@ class Run(NamedTuple):
     features: dict[str, np.ndarray]
 
 
-def _run(fn: Callable, rows: Sequence[dict], metadata, directory: Path, batch_size: int, transform: bool) -> Run:
+def _run(
+    fn: Callable,
+    rows: Sequence[dict],
+    metadata: tft.DatasetMetadata,
+    directory: Path,
+    batch_size: int,
+    transform: bool,
+) -> Run:
     options = PipelineOptions(["--runner=FnApiRunner"])
     with (
         tft_beam.Context(temp_dir=str(directory / "temp"), desired_batch_size=batch_size),
@@ -54,8 +61,9 @@ def _run(fn: Callable, rows: Sequence[dict], metadata, directory: Path, batch_si
 def analyze() -> Callable[..., tft.TFTransformOutput]:
     """The graph of any preprocessing_fn."""
 
-    def run(fn: Callable, rows: Sequence[dict], spec: Mapping[str, Any], directory: Path) -> tft.TFTransformOutput:
-        metadata = tft.DatasetMetadata.from_feature_spec(spec)
+    def run(
+        fn: Callable, rows: Sequence[dict], metadata: tft.DatasetMetadata, directory: Path
+    ) -> tft.TFTransformOutput:
         return _run(fn, rows, metadata, directory, batch_size=32, transform=False).graph
 
     return run

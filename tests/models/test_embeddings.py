@@ -14,8 +14,8 @@ TAB = Field(name="tab", entity="context")
 AGE = Field(name="age", entity="user", encoding="buckets", buckets=2)
 
 
-def _history(pooling: str, values: int = 3) -> Field:
-    return Field(name="history", entity="user", values=values, pooling=pooling)
+def _history(pooling: str, values: int = 3, weights: str = "") -> Field:
+    return Field(name="history", entity="user", values=values, pooling=pooling, weights=weights)
 
 
 def _embedding(fields, rows, dim=2) -> FusedEmbedding:
@@ -97,6 +97,86 @@ def test_padding_gets_no_gradient():
     # user_id: row 0 once, row 1 twice. history: padding never; 1 as a half and a third, 2 as two thirds, 3 as a half.
     expected = [1, 2, 0, 1 / 2 + 1 / 3, 2 / 3, 1 / 2]
     np.testing.assert_allclose(gradient, np.array(expected)[:, None] * [1, 1], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("pooling", "vectors"),
+    [
+        # Rows of history: 0 to 3. Of two values by weights 3 and -1, of all three, of one, of none that weighs anything.
+        ("sum", [[3 * 1 - 3, 3 * 101 - 103], [8.5, 408.5], [6, 306], [0, 0]]),
+        ("mean", [[0, 100], [8.5 / 4, 408.5 / 4], [2, 102], [0, 0]]),
+        ("sqrtn", [[0, 200 / 10**0.5], [8.5 / 6.5**0.5, 408.5 / 6.5**0.5], [2, 102], [0, 0]]),
+    ],
+)
+def test_pooling_by_weights(pooling, vectors):
+    embedding = _embedding([_history(pooling, weights="w")], {"history": 4})
+    ids = [[1, 3, 0], [1, 2, 3], [2, 0, 0], [3, 1, 0]]
+    weights = [[3, -1, 0], [0.5, 2, 1.5], [3, 0, 0], [0, 0, 0]]
+    np.testing.assert_allclose(embedding(_ids(ids), tf.constant(weights, tf.float32)), vectors, rtol=1e-6, atol=1e-5)
+
+
+def test_a_weight_without_a_value_counts_for_nothing():
+    embedding = _embedding([_history("mean", 2, "w")], {"history": 4})
+    np.testing.assert_array_equal(embedding(_ids([[2, 0]]), tf.constant([[1.0, 9.0]])), [[2, 102]])
+
+
+def test_each_weighted_field_has_its_own_weights():
+    fields = [
+        _history("sum", 2, "w"),
+        USER,
+        Field(name="tags", entity="item", values=2, pooling="sum"),
+        TAB.model_copy(update={"weights": "x", "pooling": "sum"}),
+        Field(name="topics", entity="item", values=2, pooling="mean", weights="y"),
+    ]
+    # First rows: 0, 4, 8, 12, 16.
+    embedding = _embedding(fields, {"history": 4, "user_id": 4, "tags": 4, "tab": 4, "topics": 4})
+    ids, weights = [[1, 2, 3, 1, 3, 2, 3, 1]], [[10, 0.5, -2, 3, 1]]
+    history, tags, tab, topics = 10 * 1 + 0.5 * 2, 9 + 11, -2 * 14, (3 * 19 + 17) / 4
+    expected = [7, 107, history, history + 1050, tags, tags + 200, tab, tab - 200, topics, topics + 100]
+    np.testing.assert_allclose(embedding(_ids(ids), tf.constant(weights, tf.float32)), [expected], rtol=1e-6)
+
+
+def _values_with_weights(few: int = 4):
+    weights = st.one_of(st.sampled_from([0.0, 1.0, -1.0, 2.0]), st.floats(-3, 3, width=32, allow_subnormal=False))
+    return st.lists(st.lists(st.tuples(st.integers(1, 5), weights), max_size=few), min_size=1, max_size=5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows=_values_with_weights(), pooling=st.sampled_from(["mean", "sum", "sqrtn"]), batch=st.integers(0, 2**16))
+def test_weighted_pooling_and_its_gradient_are_those_of_embedding_lookup_sparse(rows, pooling, batch):
+    embedding = FusedEmbedding([_history(pooling, 4, "w")], {"history": 6}, 3, stddev=1.0)
+    upstream = tf.random.stateless_normal([len(rows), 3], [batch, 1])
+    ids = _ids([[value for value, _ in row] + [0] * (4 - len(row)) for row in rows])
+    weights = tf.constant([[weight for _, weight in row] + [0] * (4 - len(row)) for row in rows], tf.float32)
+    with tf.GradientTape() as tape:
+        ours = embedding(ids, weights)
+    our_gradient = tape.gradient(ours, embedding.table, upstream)
+
+    table = tf.Variable(embedding.table)
+    present = tf.where(ids != 0)
+    with tf.GradientTape() as tape:
+        stock = tf.nn.embedding_lookup_sparse(
+            table,
+            tf.SparseTensor(present, tf.gather_nd(ids, present), ids.shape),
+            tf.SparseTensor(present, tf.gather_nd(weights, present), ids.shape),
+            combiner=pooling,
+        )
+        # It leaves out the rows behind the last one with a value.
+        stock = tf.concat([stock, tf.zeros([len(rows) - stock.shape[0], 3])], axis=0)
+    stock_gradient = tape.gradient(stock, table, upstream)
+    np.testing.assert_allclose(ours, stock, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        tf.convert_to_tensor(our_gradient), tf.convert_to_tensor(stock_gradient), rtol=1e-4, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("pooling", ["mean", "sum", "sqrtn"])
+def test_values_that_weigh_nothing_get_no_gradient(pooling):
+    embedding = _embedding([_history(pooling, 2, "w")], {"history": 3})
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(embedding(_ids([[1, 2], [2, 0]]), tf.constant([[0.0, 0], [2, 0]])))
+    gradient = tf.convert_to_tensor(tape.gradient(total, embedding.table)).numpy()
+    np.testing.assert_allclose(gradient, [[0, 0], [0, 0], [{"sum": 2}.get(pooling, 1)] * 2])
 
 
 @settings(max_examples=25, deadline=None)

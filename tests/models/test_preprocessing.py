@@ -1,6 +1,6 @@
 """The whole transform over 20 rows written by hand, in training and in serving."""
 
-import pickle
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +8,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models import preprocessing, trainer
-from schema import fields as schema_fields
+from models import trainer
 from schema.fields import Field
 
 FIELDS = (
@@ -23,7 +22,6 @@ FIELDS = (
     Field(name="age", entity="user", encoding="buckets", buckets=2),
     Field(name="views", entity="item", encoding="log"),
 )
-CONFIG = {preprocessing.FIELDS_KEY: schema_fields.to_json(FIELDS)}
 FEATURES = {
     "user_id": tf.int64,
     "city": tf.string,
@@ -33,25 +31,25 @@ FEATURES = {
     "stay": tf.float32,
     "views": tf.int64,
 }
-SPEC = {name: tf.io.VarLenFeature(dtype) for name, dtype in FEATURES.items()}
-LABELS = {label: tf.io.VarLenFeature(tf.int64) for label in ("click", "conversion")}
 
-# user_id: 7 five times, 100 and -3 three times ("1" sorts above "-"), 12 twice; 1 and 2 once, so OOV; then missing.
+# user_id: 7 five times, 100 and -3 three times ("1" sorts above "-"), 12 twice; 1 and 2 once, so OOV, which is 1; then
+# missing.
 USER_ID = [7, 7, 7, 7, 7, -3, -3, -3, 100, 100, 100, 12, 12, 1, 2, None, None, None, None, None]
-USER_ID_IDS = [1, 1, 1, 1, 1, 3, 3, 3, 2, 2, 2, 4, 4, 5, 5, 0, 0, 0, 0, 0]
+USER_ID_IDS = [2, 2, 2, 2, 2, 4, 4, 4, 3, 3, 3, 5, 5, 1, 1, 0, 0, 0, 0, 0]
 
-# city: ş, b and a four times each, in descending order of bytes; c once. The empty one and the broken line are OOV.
+# city: behind three buckets ş, b and a, four times each, in descending order of bytes; c once. The empty one and the
+# broken line are OOV.
 CITY = ["a", "b", "ş", "", "x\ny", None, "a", "b", "ş", "", "x\ny", None, "a", "b", "ş", "", "c", "a", "b", "ş"]
-CITY_IDS = [3, 2, 1, "", "x\ny", 0, 3, 2, 1, "", "x\ny", 0, 3, 2, 1, "", 4, 3, 2, 1]
+CITY_IDS = [6, 5, 4, "", "x\ny", 0, 6, 5, 4, "", "x\ny", 0, 6, 5, 4, "", 7, 6, 5, 4]
 
 # tags: x 7, y 5, w 5, z 3 times, q once. z is counted though it is never among a row's first three.
 TAGS = ["xywz", "yxwz", "wwxzy", "x", "", "w", "yx", "xx", "", "q", "y", *[""] * 9]
 TAGS_IDS = [
-    *([1, 2, 3], [2, 1, 3], [3, 3, 1], [1, 0, 0], [0, 0, 0], [3, 0, 0], [2, 1, 0], [1, 1, 0], [0, 0, 0], [5, 0, 0]),
-    *([2, 0, 0], *[[0, 0, 0]] * 9),
+    *([2, 3, 4], [3, 2, 4], [4, 4, 2], [2, 0, 0], [0, 0, 0], [4, 0, 0], [3, 2, 0], [2, 2, 0], [0, 0, 0], [1, 0, 0]),
+    *([3, 0, 0], *[[0, 0, 0]] * 9),
 ]
 # Counted four times or more: x, y, w.
-FIRST_TAG_IDS = [1, 2, 3, 1, 0, 3, 2, 1, 0, 4, 2, *[0] * 9]
+FIRST_TAG_IDS = [2, 3, 4, 2, 0, 4, 3, 2, 0, 1, 3, *[0] * 9]
 TAGS_LENGTH_IDS = [2, 2, 2, 1, 0, 1, 2, 2, 0, 1, 1, *[0] * 9]
 
 # price: 16 numbers, so four in each quarter.
@@ -95,8 +93,8 @@ def _rows() -> list[dict]:
 
 
 def _expected_ids() -> np.ndarray:
-    # Behind the four cities, a bucket of three by TensorFlow's own hash.
-    oov = {text: 5 + int(tf.strings.to_hash_bucket_fast(text, 3)) for text in ("", "x\ny")}
+    # A bucket of three by TensorFlow's own hash.
+    oov = {text: 1 + int(tf.strings.to_hash_bucket_fast(text, 3)) for text in ("", "x\ny")}
     city_ids = [oov.get(city_id, city_id) for city_id in CITY_IDS]
     columns = [USER_ID_IDS, city_ids, *zip(*TAGS_IDS, strict=True), PRICE_IDS, FIRST_TAG_IDS, TAGS_LENGTH_IDS, AGE_IDS]
     return np.array(columns).T
@@ -114,44 +112,18 @@ def _expected_dense() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def directory(tmp_path_factory, run_preprocessing) -> Path:
-    """Where Beam left the transformed rows and the graph."""
-    path = tmp_path_factory.mktemp("transform")
-    rows = [{**row, "row": place} for place, row in enumerate(_rows())]
-    spec = {**SPEC, **LABELS, "row": tf.io.FixedLenFeature([], tf.int64)}
-
-    run_preprocessing(rows, spec, CONFIG, path, batch_size=6)
-    return path
+def run(tmp_path_factory, run_preprocessing):
+    return run_preprocessing(_rows(), FEATURES, FIELDS, tmp_path_factory.mktemp("transform"), batch_size=6)
 
 
 @pytest.fixture(scope="module")
-def transformed(directory) -> dict[str, np.ndarray]:
-    rows = [pickle.loads(record) for record in tf.data.TFRecordDataset(str(directory / "rows")).as_numpy_iterator()]
-    rows.sort(key=lambda row: row["row"])
-    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+def transformed(run) -> dict[str, np.ndarray]:
+    return run.features
 
 
 @pytest.fixture(scope="module")
-def graph(directory) -> tft.TFTransformOutput:
-    return tft.TFTransformOutput(str(directory / "graph"))
-
-
-def _serve(graph: tft.TFTransformOutput, rows: list[dict]) -> dict[str, np.ndarray]:
-    """As a server does: serialized examples without labels, through the saved graph."""
-    examples = []
-    for row in rows:
-        features = {}
-        for name, dtype in FEATURES.items():
-            values = row.get(name, [])
-            if dtype == tf.int64:
-                features[name] = tf.train.Feature(int64_list=tf.train.Int64List(value=values))
-            elif dtype == tf.float32:
-                features[name] = tf.train.Feature(float_list=tf.train.FloatList(value=values))
-            else:
-                features[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
-        examples.append(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
-    raw = tf.io.parse_example(tf.constant(examples, tf.string, shape=[len(rows)]), SPEC)
-    return {name: tensor.numpy() for name, tensor in graph.transform_features_layer()(raw).items()}
+def graph(run) -> tft.TFTransformOutput:
+    return run.graph
 
 
 def test_outputs(transformed):
@@ -180,21 +152,21 @@ def test_labels(transformed):
     np.testing.assert_array_equal(transformed["conversion"], CONVERSION)
 
 
-def test_serving_gives_the_same_ids_without_labels(transformed, graph):
-    served = _serve(graph, _rows())
+def test_serving_gives_the_same_ids_without_labels(transformed, graph, serve):
+    served = serve(graph, _rows())
     assert "click" not in served
     np.testing.assert_array_equal(served["ids"], transformed["ids"])
     np.testing.assert_array_equal(served["dense"], transformed["dense"])
 
 
 @pytest.mark.parametrize("rows", [[0], [9, 2, 19], []], ids=["one", "three", "none"])
-def test_serving_does_not_depend_on_the_batch(transformed, graph, rows):
-    served = _serve(graph, [_rows()[row] for row in rows])
+def test_serving_does_not_depend_on_the_batch(transformed, graph, serve, rows):
+    served = serve(graph, [_rows()[row] for row in rows])
     np.testing.assert_array_equal(served["ids"], transformed["ids"][rows])
     np.testing.assert_array_equal(served["dense"], transformed["dense"][rows])
 
 
-def test_serving_of_what_was_never_seen(graph):
+def test_serving_of_what_was_never_seen(graph, serve):
     new = {
         "user_id": [2**62],
         "city": ["東京".encode()],
@@ -203,15 +175,15 @@ def test_serving_of_what_was_never_seen(graph):
         "age": [-5],
         "views": [0],
     }
-    served = _serve(graph, [new, {}])
-    tokyo = 5 + int(tf.strings.to_hash_bucket_fast("東京", 3))
-    np.testing.assert_array_equal(served["ids"], [[5, tokyo, 5, 1, 0, 4, 4, 2, 1], [0] * 9])
+    served = serve(graph, [new, {}])
+    tokyo = 1 + int(tf.strings.to_hash_bucket_fast("東京", 3))
+    np.testing.assert_array_equal(served["ids"], [[1, tokyo, 1, 2, 0, 4, 1, 2, 1], [0] * 9])
     np.testing.assert_allclose(served["dense"][0], [0, _expected_dense()[0, 1]], rtol=1e-5)
     np.testing.assert_array_equal(served["dense"][1], [0, 0])
 
 
 def test_ids_fill_the_rows_of_the_table_and_no_more(graph):
-    # Missing, the ids, OOV buckets: 1 + 4 + 1; 1 + 4 + 3; 1 + 4 + 1; 1 + 4; 1 + 3 + 1; 1 + 2; 1 + 2.
+    # Missing, OOV buckets, the tokens: 1 + 1 + 4; 1 + 3 + 4; 1 + 1 + 4; 1 + 4; 1 + 1 + 3; 1 + 2; 1 + 2.
     assert trainer.embedding_rows(graph, FIELDS) == {
         "user_id": 6,
         "city": 8,
@@ -224,13 +196,38 @@ def test_ids_fill_the_rows_of_the_table_and_no_more(graph):
 
 
 def test_vocabulary_files(graph):
-    lines = {
-        name: Path(graph.vocabulary_file_by_name(f"vocabulary_{name}")).read_bytes().split(b"\n")
-        for name in ("user_id", "city", "tags", "first_tag")
-    }
-    assert lines == {
-        "user_id": [b"7", b"100", b"-3", b"12", b""],
-        "city": ["ş".encode(), b"b", b"a", b"c", b""],
-        "tags": [b"x", b"y", b"w", b"z", b""],
-        "first_tag": [b"x", b"y", b"w", b""],
+    assets = Path(graph.transform_savedmodel_dir) / "assets"
+    assert sorted(path.name for path in assets.iterdir()) == [
+        "vocabularies.json",
+        "vocabularies_bytes",
+        "vocabularies_int64",
+    ]
+    half = 5 * 10**14
+    assert (assets / "vocabularies_int64").read_text() == "".join(
+        f"{key}\n" for key in (0, half, 10**15 + 7, 10**15 + 100, 10**15 - 3, 10**15 + 12)
+    )
+    assert (assets / "vocabularies_bytes").read_text() == (
+        "\t\n"
+        "city\t\ncity\tş\ncity\tb\ncity\ta\ncity\tc\n"
+        "tags\t\ntags\tx\ntags\ty\ntags\tw\ntags\tz\n"
+        "first_tag\t\nfirst_tag\tx\nfirst_tag\ty\nfirst_tag\tw\n"
+    )
+    keys = ("field", "number", "feature", "dtype", "file", "first_line", "size")
+    assert json.loads((assets / "vocabularies.json").read_text()) == [
+        dict(zip(keys, values, strict=True))
+        for values in (
+            ("user_id", 1, "user_id", "int64", "vocabularies_int64", 2, 4),
+            ("city", 2, "city", "string", "vocabularies_bytes", 2, 4),
+            ("tags", 3, "tags", "string", "vocabularies_bytes", 7, 4),
+            ("first_tag", 4, "tags", "string", "vocabularies_bytes", 12, 3),
+        )
+    ]
+
+
+def test_vocabularies_read_back(graph, vocabularies_of):
+    assert vocabularies_of(graph) == {
+        "user_id": [b"7", b"100", b"-3", b"12"],
+        "city": ["ş".encode(), b"b", b"a", b"c"],
+        "tags": [b"x", b"y", b"w", b"z"],
+        "first_tag": [b"x", b"y", b"w"],
     }

@@ -1,277 +1,314 @@
-"""Vocabularies against `tft.vocabulary` itself, and against a Counter sorted as tf.Transform sorts."""
+"""Vocabularies through Beam: next to `tft.vocabulary` itself, and against a Counter sorted as tf.Transform sorts."""
 
 import random
 from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-import apache_beam as beam
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
-import tensorflow_transform.beam as tft_beam
-from apache_beam.options.pipeline_options import PipelineOptions
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from models import preprocessing, trainer, vocabularies
-from schema import fields as schema_fields
+from models import trainer
+from models.vocabularies import Vocabularies
 from schema.fields import Field
 
-INT64 = st.integers(-(2**63), 2**63 - 1)
-# Few distinct tokens, so that counts tie; and such as break lines, sort by sign, or are not text.
-NASTY = [
-    "",
-    "a",
-    "b",
-    "ab",
-    "B",
-    " ",
-    " a",
-    "a ",
-    "\t",
-    "a\nb",
-    "\n",
-    "\r",
-    "a\rb",
-    "\x00",
-    "a\x00",
-    "a\x00b",
-    "é",
-    "é",
-]
-NASTY_BYTES = [*(text.encode() for text in [*NASTY, "東京", "🙂", "\x85", "\u2028"]), b"\xff", b"\xff\xfe", b"\xff\n"]
-NASTY_INTS = [0, 1, -1, 9, 10, -10, 2**63 - 1, -(2**63), 2**53 + 1, 100, 99, -9]
-TOKENS = {
-    "string": st.one_of(st.sampled_from(NASTY_BYTES), st.text(max_size=3).map(str.encode), st.binary(max_size=3)),
-    "int64": st.one_of(st.sampled_from(NASTY_INTS), INT64, st.integers(-3, 3)),
+HALF = 5 * 10**14
+DTYPES = {"string": tf.string, "int64": tf.int64}
+# Few distinct tokens, so that counts tie; and such as break lines, sort by sign, are not text, or look like our lines.
+NASTY = {
+    "string": [
+        *(b"", b"a", b"b", b"ab", b"B", b" ", b" a", b"a ", b"a\nb", b"\n", b"\r", b"a\rb", b"\0", b"a\0", b"a\0b"),
+        *(text.encode() for text in ("é", "é", "東京", "🙂", "\x85", "\u2028")),
+        *(b"\xff", b"\xff\xfe", b"\xff\n", b"\t", b"\t\t", b"a\tb", b"t\t", b"t\ta", b"s\ta", b"st\ta", b"1", b"-1", b"0"),
+    ],
+    "int64": [
+        *(0, 1, -1, 9, 10, -10, 100, 99, -9, 2**53 + 1, 2**63 - 1, -(2**63)),
+        *(sign * (HALF + step) for sign in (-1, 1) for step in (-1, 0, 1)),
+        *(sign * (2 * HALF + step) for sign in (-1, 1) for step in (-1, 0, 1)),
+    ],
 }
+# What stock's file holds where there are no tokens.
+NO_TOKENS = {"string": [b"49d0cd50-04bb-48c0-bc6f-5b575dce351a"], "int64": [b"-1"]}
 
 
-def _expected(tokens, min_count: int) -> list[bytes]:
-    """Largest count first, then largest bytes; without empty tokens and line breaks."""
-    counts = Counter(token if isinstance(token, bytes) else str(token).encode() for token in tokens)
-    kept = [(count, token) for token, count in counts.items() if count >= min_count]
-    return [token for _, token in sorted(kept, reverse=True) if token and not {10, 13} & set(token)]
+class Column(NamedTuple):
+    """One field's raw values, a list for each row, and its options."""
+
+    kind: str
+    rows: Sequence[Sequence[bytes | int]]
+    options: Mapping[str, int | None] = {}
+
+    @property
+    def texts(self) -> list[bytes]:
+        return [as_text(token) for row in self.rows for token in row]
+
+    def vocabulary(self) -> list[bytes]:
+        """Largest count first, then largest bytes; without empty tokens and line breaks."""
+        counts = Counter(self.texts)
+        kept = [(count, token) for token, count in counts.items() if count >= self.options.get("min_count", 1)]
+        ordered = [token for _, token in sorted(kept, reverse=True) if token and not {10, 13} & set(token)]
+        return ordered[: self.options.get("top_k")]
 
 
-def _array(tokens, kind: str) -> np.ndarray:
-    """As tf.Transform hands it to an analyzer."""
-    return tf.constant(tokens, tf.string if kind == "string" else tf.int64, shape=[len(tokens)]).numpy()
+def as_text(token: bytes | int) -> bytes:
+    return token if isinstance(token, bytes) else str(token).encode()
 
 
-def _combine(columns, kinds, tree: random.Random) -> list:
-    """Counts batches as Beam may: cut into bundles anywhere, merged in any tree, compacted at any time."""
-    fn = vocabularies.CountTokens(len(columns))
-    batches = list(zip(*columns, strict=True))
-    accumulators = [fn.create_accumulator()]
-    for batch in batches:
-        if tree.random() < 0.4:
-            accumulators.append(fn.create_accumulator())
-        arrays = tuple(_array(tokens, kind) for tokens, kind in zip(batch, kinds, strict=True))
-        accumulators[-1] = fn.add_input(accumulators[-1], arrays)
-    while len(accumulators) > 1:
-        tree.shuffle(accumulators)
-        cut = tree.randint(2, len(accumulators))
-        group = [fn.compact(one) if tree.random() < 0.3 else one for one in accumulators[:cut]]
-        accumulators = [fn.merge_accumulators(group), *accumulators[cut:]]
-    return fn.extract_output(accumulators[0])
+class BothWays(NamedTuple):
+    """The columns of a run, its graph, and the ids of probes by column: ours, and those of stock where it was run."""
+
+    columns: Mapping[str, Column]
+    graph: tft.TFTransformOutput
+    probes: Mapping[str, list]
+    ids: Mapping[str, np.ndarray]
+    stock_ids: Mapping[str, np.ndarray]
 
 
-@st.composite
-def _counted_columns(draw):
-    """Batches of two fields, one of each type."""
-    num_batches = draw(st.integers(1, 6))
-    return [
-        draw(st.lists(st.lists(TOKENS[kind], max_size=12), min_size=num_batches, max_size=num_batches))
-        for kind in ("string", "int64")
-    ]
-
-
-@settings(max_examples=150, deadline=None)
-@given(columns=_counted_columns(), min_count=st.integers(1, 4), seed=st.integers(0, 2**32))
-def test_any_split_of_the_batches_gives_the_sorted_counts(columns, min_count, seed):
-    outputs = _combine(columns, ("string", "int64"), random.Random(seed))
-    for output, batches in zip(outputs, columns, strict=True):
-        tokens = [token for batch in batches for token in batch]
-        assert vocabularies.ordered_tokens(output, min_count) == _expected(tokens, min_count)
-
-
-@settings(max_examples=60, deadline=None)
-@given(columns=_counted_columns(), seed=st.integers(0, 2**32))
-def test_summing_partial_counts_early_changes_nothing(columns, seed):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vocabularies, "_PENDING_ROWS", 3)
-        outputs = _combine(columns, ("string", "int64"), random.Random(seed))
-    for output, batches in zip(outputs, columns, strict=True):
-        tokens = [token for batch in batches for token in batch]
-        assert vocabularies.ordered_tokens(output, 1) == _expected(tokens, 1)
-
-
-def test_pending_rows_are_bounded(monkeypatch):
-    monkeypatch.setattr(vocabularies, "_PENDING_ROWS", 5)
-    fn = vocabularies.CountTokens(2)
-    accumulator = fn.create_accumulator()
-    for _ in range(50):
-        accumulator = fn.add_input(accumulator, (np.arange(3), np.arange(2)))
-        other = fn.add_input(fn.create_accumulator(), (np.arange(3), np.arange(2)))
-        accumulator = fn.merge_accumulators([accumulator, other])
-        # At most one summed table of 3 and one of 2 rows, and what may be pending.
-        assert sum(table.num_rows for tables in accumulator for table in tables) <= 3 + 2 + 5
-    first, second = fn.extract_output(accumulator)
-    assert dict(zip(first["token"].to_pylist(), first["count"].to_pylist(), strict=True)) == {0: 100, 1: 100, 2: 100}
-    assert dict(zip(second["token"].to_pylist(), second["count"].to_pylist(), strict=True)) == {0: 100, 1: 100}
-
-
-def test_order_and_least_count_by_hand():
-    (counts,) = _combine(
-        [[[b"b", b"a", b"c", b"b", b"a", b"d", b"", b"", b"", b"x\ny", b"x\ny"]]], ["string"], random.Random(0)
-    )
-    assert vocabularies.ordered_tokens(counts, 1) == [b"b", b"a", b"d", b"c"]
-    assert vocabularies.ordered_tokens(counts, 2) == [b"b", b"a"]
-    assert vocabularies.ordered_tokens(counts, 3) == []
-    assert vocabularies.ordered_tokens(counts, 1, top_k=3) == [b"b", b"a", b"d"]
-    assert vocabularies.ordered_tokens(counts, 2, top_k=9) == [b"b", b"a"]
-
-
-def test_numbers_tie_as_text():
-    (counts,) = _combine([[[10, 9, -1, 100, 9, 10, -1, 100, 5]]], ["int64"], random.Random(0))
-    assert vocabularies.ordered_tokens(counts, 1) == [b"9", b"100", b"10", b"-1", b"5"]
-
-
-def test_no_batches_at_all():
-    fn = vocabularies.CountTokens(2)
-    outputs = fn.extract_output(fn.merge_accumulators([fn.create_accumulator(), fn.create_accumulator()]))
-    assert [vocabularies.ordered_tokens(output, 1) for output in outputs] == [[], []]
-
-
-# --- Through Beam, next to tf.Transform's own analyzer.
-
-COLUMNS = ("nasty", "unicode", "ints", "int_extremes")
-MIN_COUNT = {"nasty": 1, "unicode": 2, "ints": 3, "int_extremes": 1}
-# Less than there are: among them tokens that are left out, and counts that tie.
-TOP_K = {"nasty": 4, "unicode": None, "ints": 10, "int_extremes": None}
-
-
-def _rows() -> list[dict]:
-    """300 rows with 0 to 3 values of each column."""
-    generator = random.Random(11)
-    alphabet = ["a", "b", "é", "ß", "東", "🙂", "\x00", " ", "\n", "\u2028"]
-    draw = {
-        "nasty": lambda: generator.choice(NASTY_BYTES),
-        "unicode": lambda: "".join(generator.choices(alphabet, k=generator.randint(0, 2))).encode(),
-        "ints": lambda: int(generator.gauss(0, 60)),
-        "int_extremes": lambda: generator.choice(NASTY_INTS),
-    }
-    return [{name: [draw[name]() for _ in range(generator.randint(0, 3))] for name in COLUMNS} for _ in range(300)]
-
-
-def _analyze(rows, fn, spec, directory: Path) -> tft.TFTransformOutput:
-    """Runs tf.Transform's analysis over batches of 32 rows."""
-    raw_metadata = tft.DatasetMetadata.from_feature_spec(spec)
-    options = PipelineOptions(["--runner=FnApiRunner"])
-    with (
-        tft_beam.Context(temp_dir=str(directory / "temp"), desired_batch_size=32),
-        beam.Pipeline(options=options) as pipeline,
-    ):
-        raw = pipeline | beam.Create(rows, reshuffle=False)
-        graph = (raw, raw_metadata) | tft_beam.AnalyzeDataset(fn)
-        graph | tft_beam.WriteTransformFn(str(directory / "graph"))
-        raw_metadata | tft_beam.WriteMetadata(str(directory / "graph" / "metadata"), pipeline)
-    return tft.TFTransformOutput(str(directory / "graph"))
-
-
-@pytest.fixture(scope="module")
-def both_ways(tmp_path_factory) -> tft.TFTransformOutput:
-    """Each column's vocabulary, and its values' ids, once by `write_vocabularies` and once by `tft.vocabulary`."""
-    fields = [Field(name=name, entity="item", min_count=MIN_COUNT[name], top_k=TOP_K[name]) for name in COLUMNS]
+def run_both_ways(
+    analyze: Callable, columns: Mapping[str, Column], directory: Path, stock_too: Collection[str] = ()
+) -> BothWays:
+    """Runs stock on `stock_too`, or on all columns: it takes most of the time."""
+    stock_too = stock_too or columns
+    fields = [Field(name=name, entity="item", **column.options) for name, column in columns.items()]
 
     def preprocessing_fn(inputs):
-        values = [inputs[name].values for name in COLUMNS]
-        outputs = {}
-        for field, tokens, path in zip(fields, values, vocabularies.write_vocabularies(values, fields), strict=True):
-            theirs = tft.vocabulary(
+        values = {name: inputs[name].values for name in columns}
+        order = sorted(values, key=lambda name: columns[name].kind)  # int64 first
+        ids = Vocabularies(values, fields).ids([values[name] for name in order], order)
+        sizes = tf.stack([tf.size(values[name]) for name in order])
+        outputs = dict(zip([f"ours_{name}" for name in order], tf.split(ids, sizes, num=len(order)), strict=True))
+        for field in (field for field in fields if field.name in stock_too):
+            tokens = values[field.name]
+            stock = tft.vocabulary(
                 tokens,
                 top_k=field.top_k,
                 frequency_threshold=field.min_count,
-                vocab_filename=f"tft_{field.name}",
+                vocab_filename=f"stock_{field.name}",
             )
-            outputs[f"ours_{field.name}"] = tft.apply_vocabulary(tokens, path, num_oov_buckets=3)
-            outputs[f"tft_{field.name}"] = tft.apply_vocabulary(tokens, theirs, num_oov_buckets=3)
+            outputs[f"stock_{field.name}"] = tft.apply_vocabulary(tokens, stock, num_oov_buckets=field.oov_buckets)
         return outputs
 
-    spec = {name: tf.io.VarLenFeature(tf.int64 if "int" in name else tf.string) for name in COLUMNS}
-    return _analyze(_rows(), preprocessing_fn, spec, tmp_path_factory.mktemp("vocabularies"))
+    spec = {name: tf.io.VarLenFeature(DTYPES[column.kind]) for name, column in columns.items()}
+    by_row = zip(*(column.rows for column in columns.values()), strict=True)
+    rows = [dict(zip(columns, values, strict=True)) for values in by_row]
+    graph = analyze(preprocessing_fn, rows, tft.DatasetMetadata.from_feature_spec(spec), directory)
+    # All fields are asked for all tokens that come anywhere.
+    probes = {kind: {*NASTY[kind]} for kind in DTYPES}
+    for column in columns.values():
+        probes[column.kind].update(token for row in column.rows for token in row)
+    asked = {name: sorted(probes[column.kind]) for name, column in columns.items()}
+    raw = {name: tf.ragged.constant([asked[name]], DTYPES[columns[name].kind]).to_sparse() for name in columns}
+    found = {name: tensor.numpy() for name, tensor in graph.transform_raw_features(raw).items()}
+    ours = {name: found[f"ours_{name}"] for name in columns}
+    return BothWays(columns, graph, asked, ours, {name: found[f"stock_{name}"] for name in stock_too})
 
 
-def _lines(graph: tft.TFTransformOutput, file_name: str) -> list[bytes]:
-    content = Path(graph.vocabulary_file_by_name(file_name)).read_bytes()
-    assert content.endswith(b"\n")
-    return content[:-1].split(b"\n")
+def check_vocabulary(run: BothWays, name: str, vocabularies: Mapping[str, list[bytes]]) -> None:
+    column = run.columns[name]
+    assert vocabularies[name] == column.vocabulary()
+    if name in run.stock_ids:
+        stock = Path(run.graph.vocabulary_file_by_name(f"stock_{name}")).read_bytes().split(b"\n")[:-1]
+        assert stock == (column.vocabulary() or NO_TOKENS[column.kind])
 
 
-@pytest.mark.parametrize("column", COLUMNS)
-def test_file_is_that_of_tft_vocabulary(both_ways, column):
-    ours = _lines(both_ways, vocabularies.file_name(column))
-    assert ours == _lines(both_ways, f"tft_{column}")
-    tokens = [token for row in _rows() for token in row[column]]
-    assert ours == _expected(tokens, MIN_COUNT[column])[: TOP_K[column]]
-    # The columns are such that counts tie and, under a least count above 1, tokens are left out.
-    assert len(set(Counter(tokens).values())) < len(set(tokens))
-    assert (len(ours) < len(_expected(tokens, MIN_COUNT[column]))) == (TOP_K[column] is not None)
-    assert (len(ours) < len(_expected(tokens, 1))) == (MIN_COUNT[column] > 1 or TOP_K[column] is not None)
-
-
-@pytest.mark.parametrize("column", COLUMNS)
-def test_ids_are_those_of_tft_vocabulary(both_ways, column):
-    tokens = sorted({token for row in _rows() for token in row[column]})
-    raw = {}
-    for name, feature in both_ways.raw_feature_spec().items():
-        values = tokens if name == column else []
-        raw[name] = tf.SparseTensor(
-            [[0, i] for i in range(len(values))] or np.zeros((0, 2), np.int64),
-            tf.constant(values, feature.dtype, shape=[len(values)]),
-            [1, len(values)],
-        )
-    transformed = both_ways.transform_raw_features(raw)
-    ids = transformed[f"ours_{column}"].numpy()
-    np.testing.assert_array_equal(ids, transformed[f"tft_{column}"])
-    vocabulary = _expected([token for row in _rows() for token in row[column]], MIN_COUNT[column])[: TOP_K[column]]
-    for token, found in zip(tokens, ids, strict=True):
-        line = token if isinstance(token, bytes) else str(token).encode()
-        if line in vocabulary:
-            assert found == vocabulary.index(line)
-        else:
-            assert len(vocabulary) <= found < len(vocabulary) + 3
-
-
-@pytest.mark.parametrize("encoding", ["string", "int64"])
-def test_a_field_without_any_token_has_oov_ids_alone(encoding, tmp_path):
-    """All values are missing, or all are rarer than `min_count`: every token is out of vocabulary, 0 is missing."""
-    dtype, rare = (tf.string, [b"once"]) if encoding == "string" else (tf.int64, [17])
-    fields = [
-        Field(name="seen", entity="user"),
-        Field(name="never", entity="item"),
-        Field(name="rare", entity="item", min_count=5, oov_buckets=2),
+def check_ids(run: BothWays, name: str) -> None:
+    column = run.columns[name]
+    vocabulary, buckets = column.vocabulary(), column.options.get("oov_buckets", 1)
+    texts = [as_text(token) for token in run.probes[name]]
+    hashed = tf.strings.to_hash_bucket_fast(texts, buckets).numpy()
+    ids = [
+        1 + buckets + vocabulary.index(text) if text in vocabulary else 1 + bucket
+        for text, bucket in zip(texts, hashed, strict=True)
     ]
-    labels = {"click": [1], "conversion": [0]}
-    rows = [{"seen": [4], "never": [], "rare": rare if row == 7 else [], **labels} for row in range(40)]
-    spec = {
-        "seen": tf.io.VarLenFeature(tf.int64),
-        **{name: tf.io.VarLenFeature(dtype) for name in ("never", "rare")},
-        **{label: tf.io.VarLenFeature(tf.int64) for label in labels},
-    }
-    config = {preprocessing.FIELDS_KEY: schema_fields.to_json(fields)}
-    graph = _analyze(rows, lambda inputs: preprocessing.preprocessing_fn(inputs, config), spec, tmp_path)
-    tokens = tf.sparse.from_dense(tf.constant([rare, rare], dtype))
-    missing = tf.SparseTensor(tf.zeros([0, 2], tf.int64), tf.zeros([0], dtype), [2, 1])
-    seen = tf.sparse.from_dense(tf.constant([[4], [5]], tf.int64))
-    num_ids = trainer.embedding_rows(graph, tuple(fields))
+    np.testing.assert_array_equal(run.ids[name], ids)
+    if vocabulary and name in run.stock_ids:
+        # Stock's tokens begin at 0, and its buckets come behind them.
+        stock = run.stock_ids[name]
+        moved = np.where(stock < len(vocabulary), stock + 1 + buckets, stock - len(vocabulary) + 1)
+        np.testing.assert_array_equal(run.ids[name], moved)
 
-    layer = graph.transform_features_layer()
-    ids = layer({"seen": seen, "never": tokens, "rare": tokens})["ids"].numpy()
-    np.testing.assert_array_equal(ids[:, 0], [1, 2])
-    assert (ids[:, 1:] > 0).all()
-    assert (ids < [num_ids[field.name] for field in fields]).all()
-    ids = layer({"seen": seen, "never": missing, "rare": missing})["ids"].numpy()
-    np.testing.assert_array_equal(ids, [[1, 0, 0], [2, 0, 0]])
+
+def drawn_rows(generator: random.Random, tokens: Callable) -> list[list]:
+    return [[tokens() for _ in range(generator.randint(0, 3))] for _ in range(300)]
+
+
+def fixed_columns() -> dict[str, Column]:
+    """300 rows with 0 to 3 values of each column. Fields next to each other, and names that begin alike."""
+    generator = random.Random(11)
+    alphabet = ["a", "b", "é", "ß", "東", "🙂", "\0", " ", "\n", "\t", "\u2028"]
+    narrow = [HALF - 1, 1 - HALF, 0, 1]
+
+    def column(kind: str, tokens: Callable, **options) -> Column:
+        return Column(kind, drawn_rows(generator, tokens), options)
+
+    def text() -> bytes:
+        return "".join(generator.choices(alphabet, k=generator.randint(0, 2))).encode()
+
+    # Those with a `top_k` have less than there are: among the others are some that are left out, and counts that tie.
+    return {
+        "s": column("string", lambda: generator.choice(NASTY["string"]), top_k=4, oov_buckets=3),
+        "st": column("string", text, min_count=2),
+        "s t": column("string", lambda: generator.choice(NASTY["string"]), oov_buckets=7),
+        "i": column("int64", lambda: int(generator.gauss(0, 60)), min_count=3, top_k=10),
+        "edge": column("int64", lambda: generator.choice(narrow), oov_buckets=3),
+        "edge_too": column("int64", lambda: generator.choice(narrow[::-1]), oov_buckets=7),
+        "extremes": column("int64", lambda: generator.choice(NASTY["int64"]), oov_buckets=3),
+        # One token is enough for the bytes file.
+        "high": column("int64", lambda: generator.choice([7, 8, HALF])),
+        "low": column("int64", lambda: generator.choice([7, 8, -HALF]), oov_buckets=2),
+        # A wide token that is left out is not.
+        "once": Column("int64", [[7, HALF], [7, 8], [8], *[[]] * 297], {"min_count": 2}),
+        "ints_missing": Column("int64", [[]] * 300),
+        "texts_missing": Column("string", [[]] * 300, {"oov_buckets": 2}),
+        "rare": Column("string", [[b"once"], [b""], *[[]] * 298], {"min_count": 2}),
+    }
+
+
+FIXED = fixed_columns()
+STOCK_TOO = ("s", "st", "i", "extremes", "ints_missing", "rare")
+
+
+@pytest.fixture(scope="module")
+def both_ways(tmp_path_factory, analyze) -> BothWays:
+    return run_both_ways(analyze, FIXED, tmp_path_factory.mktemp("vocabularies"), STOCK_TOO)
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_vocabulary_is_that_of_tft(both_ways, vocabularies_of, name):
+    check_vocabulary(both_ways, name, vocabularies_of(both_ways.graph))
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_ids_are_those_of_tft_in_our_order(both_ways, name):
+    check_ids(both_ways, name)
+
+
+@pytest.mark.parametrize("name", ["s", "st", "s t", "i", "extremes"])
+def test_the_columns_ask_for_something(name):
+    """Counts tie and, under a least count or `top_k`, tokens are left out."""
+    column = FIXED[name]
+    assert len(set(Counter(column.texts).values())) < len(set(column.texts))
+    whole = Column(column.kind, column.rows).vocabulary()
+    assert (len(column.vocabulary()) < len(whole)) == bool(column.options.keys() & {"min_count", "top_k"})
+
+
+def test_a_field_moves_to_the_other_file_by_what_is_in_its_vocabulary(both_ways):
+    assets = Path(both_ways.graph.transform_savedmodel_dir) / "assets"
+    lines = (assets / "vocabularies_bytes").read_bytes().split(b"\n")
+    names = {line.split(b"\t")[0].decode() for line in lines if line}
+    assert names == {"", "s", "st", "s t", "extremes", "high", "low", "texts_missing", "rare"}
+    numbers = [int(line) for line in (assets / "vocabularies_int64").read_text().split()]
+    assert len(set(numbers)) == len(numbers)
+    begins = [number for number in numbers if number % (2 * HALF) == HALF]
+    places = {name: place for place, name in enumerate(FIXED, 1)}
+    ints = ("i", "edge", "edge_too", "once", "ints_missing")
+    assert begins == [2 * HALF * places[name] - HALF for name in ints]
+
+
+def test_neighbours_tokens_are_not_mixed_up(both_ways):
+    """Their keys are two apart, with the one between them that says where the next field begins."""
+    tokens = {name: dict(zip(both_ways.probes[name], both_ways.ids[name], strict=True)) for name in FIXED}
+    places = {name: place for place, name in enumerate(FIXED)}
+    assert places["edge_too"] == places["edge"] + 1
+    for name, buckets in (("edge", 3), ("edge_too", 7)):
+        known = {tokens[name][token] for token in (HALF - 1, 1 - HALF, 0, 1)}
+        assert known == {1 + buckets + line for line in range(4)}
+        for token in (HALF, -HALF, HALF + 1, -HALF - 1, 2 * HALF, 2 * HALF - 1, 1 - 2 * HALF, 2**63 - 1, -(2**63)):
+            assert 1 <= tokens[name][token] <= buckets
+
+
+# --- Any data. A run takes seconds, so an example is many columns.
+
+TOKENS = {
+    "string": st.one_of(st.sampled_from(NASTY["string"]), st.text(max_size=3).map(str.encode), st.binary(max_size=3)),
+    "int64": st.one_of(st.sampled_from(NASTY["int64"]), st.integers(-(2**63), 2**63 - 1), st.integers(-3, 3)),
+}
+
+
+@st.composite
+def any_columns(draw, names: Sequence[str]) -> dict[str, Column]:
+    """Strings under names with an s, integers under the others."""
+    count = draw(st.sampled_from([40, 12, 3]))
+    options = st.fixed_dictionaries(
+        {
+            "min_count": st.integers(1, 3),
+            "top_k": st.one_of(st.none(), st.integers(1, 12)),
+            "oov_buckets": st.integers(1, 3),
+        }
+    )
+    columns = {}
+    for name in names:
+        kind = "string" if name.startswith("s") else "int64"
+        some = draw(st.lists(TOKENS[kind], min_size=1, max_size=25))  # to draw from, so that counts tie
+        rows = draw(st.lists(st.lists(st.sampled_from(some), max_size=3), min_size=count, max_size=count))
+        columns[name] = Column(kind, rows, draw(options))
+    return columns
+
+
+def check_any_columns(analyze, vocabularies_of, columns, directory) -> None:
+    run = run_both_ways(analyze, columns, directory)
+    vocabularies = vocabularies_of(run.graph)
+    for name in columns:
+        check_vocabulary(run, name, vocabularies)
+        check_ids(run, name)
+
+
+# Shrinking would take hundreds of runs.
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
+
+
+@settings(max_examples=3, deadline=None, phases=PHASES)
+@given(columns=any_columns(["s", "i", "st", "in"]))
+def test_any_columns_are_as_by_tft(columns, analyze, vocabularies_of, tmp_path_factory):
+    check_any_columns(analyze, vocabularies_of, columns, tmp_path_factory.mktemp("any"))
+
+
+@pytest.mark.slow
+@settings(max_examples=25, deadline=None, phases=PHASES)
+@given(columns=any_columns(["s", "i", "st", "in", "s t", "int", "s_", "int_"]))
+def test_many_columns_are_as_by_tft(columns, analyze, vocabularies_of, tmp_path_factory):
+    check_any_columns(analyze, vocabularies_of, columns, tmp_path_factory.mktemp("many"))
+
+
+# --- Hardly any data.
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_no_rows_and_one_row_are_as_by_tft(count, analyze, vocabularies_of, tmp_path):
+    columns = {
+        "i": Column("int64", [[5, 5, 6]] * count, {"min_count": 2}),
+        "s": Column("string", [[b"x", b"y", b"x", b""]] * count, {"oov_buckets": 2}),
+    }
+    check_any_columns(analyze, vocabularies_of, columns, tmp_path)
+    assert [column.vocabulary() for column in columns.values()] == ([[b"5"], [b"x", b"y"]] if count else [[], []])
+
+
+def test_a_field_without_any_token_has_oov_ids_alone(run_preprocessing, serve, tmp_path):
+    """All values are missing, or all are rarer than `min_count`."""
+    dtypes = {"seen": tf.int64, "never_i": tf.int64, "never_s": tf.string, "rare_i": tf.int64, "rare_s": tf.string}
+    fields = [
+        Field(name=name, entity="item", min_count=5 if "rare" in name else 1, oov_buckets=2 if "rare" in name else 1)
+        for name in dtypes
+    ]
+    rows = [{"seen": [4], **dict.fromkeys(list(dtypes)[1:], [])} for _ in range(40)]
+    rows[7] |= {"rare_i": [17], "rare_s": [b"once"]}
+    run = run_preprocessing(rows, dtypes, fields, tmp_path)
+    assert trainer.embedding_rows(run.graph, tuple(fields)) == {
+        "seen": 3,
+        "never_i": 2,
+        "never_s": 2,
+        "rare_i": 3,
+        "rare_s": 3,
+    }
+    in_two = {token: 1 + int(tf.strings.to_hash_bucket_fast(token, 2)) for token in ("17", "once")}
+    expected = np.tile([2, 0, 0, 0, 0], (40, 1))
+    expected[7, 3:] = in_two["17"], in_two["once"]
+    np.testing.assert_array_equal(run.features["ids"], expected)
+    asked = {"seen": [5], "never_i": [17], "never_s": [b"once"], "rare_i": [17], "rare_s": [b"once"]}
+    served = serve(run.graph, [asked, {}])["ids"]
+    np.testing.assert_array_equal(served, [[1, 1, 1, in_two["17"], in_two["once"]], [0] * 5])
