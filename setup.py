@@ -22,6 +22,7 @@ setup(
         "components.impression_example_gen.sources",
         "components.packed_transform",
         "components.tfrecord",
+        "components.vocabulary_report",
         "models",
         "pipeline",
         "pipeline.bench",

@@ -13,6 +13,7 @@ from models.esmm import EsmmModel, Priors
 from models.progress import ProgressCallback
 from models.settings import ModelSettings, TrainSettings
 from schema import fields as schema_fields
+from schema import layout
 from schema.errors import InputError
 from schema.fields import Field
 
@@ -59,16 +60,10 @@ def run_fn(fn_args: FnArgs) -> None:
 
 
 def embedding_rows(transform: tft.TFTransformOutput, fields: tuple[Field, ...]) -> dict[str, int]:
-    """Number of ids of each embedded field, the one for a missing value included."""
-    entries = vocabulary_files.read_entries(os.path.join(transform.transform_savedmodel_dir, "assets"))
-    rows = {}
-    for field in schema_fields.embedded(fields):
-        if field.vocabulary:
-            continue  # has the rows of the field whose vocabulary it shares
-        if field.encoding in ("buckets", "hash"):
-            rows[field.name] = 1 + field.buckets
-        elif field.encoding == "length":
-            rows[field.name] = 1 + field.values
-        else:
-            rows[field.name] = 1 + field.oov_buckets + entries[field.name].size
-    return rows
+    """Number of ids of each embedded field with rows of its own, the one for a missing value included."""
+    counted = any(field.encoding == "vocabulary" for field in fields)
+    assets = os.path.join(transform.transform_savedmodel_dir, "assets")
+    entries = vocabulary_files.read_entries(assets) if counted else {}
+    embedded = schema_fields.embedded(fields)
+    layouts = layout.layouts(embedded, entries)
+    return {field.name: layouts[field.name].ids for field in embedded if not field.vocabulary}

@@ -89,6 +89,19 @@ def predict(
 
 
 @app.command()
+def unpack(
+    root: Annotated[Path, typer.Option(help="Folder of a run's files.")],
+    split: Annotated[str, typer.Option(help="train or eval.")] = contract.EVAL_SPLIT,
+    number: Annotated[int, typer.Option(min=0, help="Which example, counted from 0.")] = 0,
+) -> None:
+    """Print a transformed example: the labels, and a line for each field with its ids and what they stand for."""
+    with _errors_told(), screen.noise_to(Path(os.devnull)) as console:
+        from pipeline import unpack as unpacking
+
+        unpacking.show(console, unpacking.read_rows(Root(root), split, number))
+
+
+@app.command()
 def simulate(
     config: ConfigOption,
     file_format: Annotated[str, typer.Option("--format", help="parquet, csv, jsonl, tfrecord, ali_ccp or events.")],

@@ -1,10 +1,13 @@
-"""What the latest run made, read back from ML Metadata."""
+"""What runs made, read back from ML Metadata."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
+
+_FINISHED = (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,19 @@ class RunArtifact:
     properties: Mapping[str, int | str]
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A component's execution that succeeded, or was answered by the cache.
+
+    Attributes:
+        properties: What the component was given.
+        outputs: What it made, by name of the output.
+    """
+
+    properties: Mapping[str, int | str]
+    outputs: Mapping[str, RunArtifact]
+
+
 def latest_run_outputs(connection: metadata_store_pb2.ConnectionConfig) -> dict[tuple[str, str], RunArtifact]:
     """Outputs of the latest run, by component and name of the output, as in `("Trainer", "model")`."""
     with metadata.Metadata(connection) as handle:
@@ -29,14 +45,28 @@ def latest_run_outputs(connection: metadata_store_pb2.ConnectionConfig) -> dict[
             return {}
         executions = store.get_executions_by_context(max(runs, key=lambda run: run.id).id)
         component = {execution.id: _component(execution) for execution in executions}
-        events = store.get_events_by_execution_ids(list(component)) if component else []
-        outputs = {
-            event.artifact_id: (component[event.execution_id], event.path.steps[0].key)
-            for event in events
-            if event.type == metadata_store_pb2.Event.OUTPUT
-        }
-        artifacts = store.get_artifacts_by_id(list(outputs)) if outputs else []
-        return {outputs[artifact.id]: _artifact(artifact) for artifact in artifacts}
+        return {(component[maker], name): artifact for maker, name, artifact in _outputs(store, list(component))}
+
+
+def newest_finished(connection: metadata_store_pb2.ConnectionConfig, component: str) -> Finished | None:
+    """The component's newest execution that finished, in whatever run, or None."""
+    with metadata.Metadata(connection) as handle:
+        executions = [one for one in handle.store.get_executions() if _component(one) == component]
+        finished = {one.id: one for one in executions if one.last_known_state in _FINISHED}
+        if not finished:
+            return None
+        newest = max(finished)
+        outputs = {name: artifact for _, name, artifact in _outputs(handle.store, [newest])}
+        return Finished(_values(finished[newest].custom_properties), outputs)
+
+
+def _outputs(store: mlmd.MetadataStore, executions: Sequence[int]) -> Iterator[tuple[int, str, RunArtifact]]:
+    """Of each output the execution that made it, the output's name, and the artifact."""
+    events = store.get_events_by_execution_ids(executions) if executions else []
+    made = {event.artifact_id: event for event in events if event.type == metadata_store_pb2.Event.OUTPUT}
+    for artifact in store.get_artifacts_by_id(list(made)) if made else []:
+        event = made[artifact.id]
+        yield event.execution_id, event.path.steps[0].key, _artifact(artifact)
 
 
 def _component(execution: metadata_store_pb2.Execution) -> str:
@@ -45,5 +75,8 @@ def _component(execution: metadata_store_pb2.Execution) -> str:
 
 
 def _artifact(artifact: metadata_store_pb2.Artifact) -> RunArtifact:
-    properties = {name: getattr(value, value.WhichOneof("value")) for name, value in artifact.custom_properties.items()}
-    return RunArtifact(artifact.uri, properties)
+    return RunArtifact(artifact.uri, _values(artifact.custom_properties))
+
+
+def _values(properties: Mapping[str, metadata_store_pb2.Value]) -> dict[str, int | str]:
+    return {name: getattr(value, value.WhichOneof("value")) for name, value in properties.items()}

@@ -19,6 +19,7 @@ from components.impression_example_gen.log_format import IMPRESSIONS
 from components.packed_transform import carry_on
 from components.packed_transform.component import PackedTransform
 from components.packed_transform.strategy import EarlierBlessedGraphStrategy
+from components.vocabulary_report.component import VocabularyReport
 from models import trainer as trainer_module
 from pipeline import beam, evaluation
 from pipeline.config import CARRY_ON_LAST, CARRY_ON_NONE, Config
@@ -93,6 +94,13 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
     ).with_id("Transform")
     transform.add_upstream_node(guard)
 
+    vocabulary_report = VocabularyReport(
+        transformed_examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        fields=config.fields,
+        fingerprint=code_fingerprint("components.vocabulary_report.executor"),
+    )
+
     trainer = tfx.components.Trainer(
         run_fn="models.trainer.run_fn",
         examples=transform.outputs["transformed_examples"],
@@ -148,6 +156,7 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
             guard,
             *([carried_on] if carried_on else []),
             transform,
+            vocabulary_report,
             trainer,
             baseline,
             evaluation_schema,

@@ -14,6 +14,8 @@ from tfx.utils import io_utils
 from components.data_guard import report as guard_report
 from components.impression_example_gen import report
 from components.impression_example_gen.spec import DEAD_LETTERS_PROPERTY
+from components.vocabulary_report import report as vocabulary_report
+from components.vocabulary_report.report import FieldReport
 from pipeline import predict
 from pipeline.evaluation import METRICS
 from pipeline.lineage import RunArtifact
@@ -28,6 +30,8 @@ class Summary:
         counts: For each split the counts of `report.SplitReport`.
         dead_letters: Folder of the dead letters.
         allowed: One line for each problem of a field that `guard.allow` let pass.
+        vocabularies: Of each embedded field, how well its ids fit the data.
+        vocabulary_report: File that has them.
         metrics: Metrics over the whole eval split, by name; see `evaluation.METRICS`.
         baseline_metrics: The same of the last blessed model; empty where there was none.
         unmet: One line for each threshold that was not met.
@@ -39,6 +43,8 @@ class Summary:
     counts: Mapping[str, Mapping[str, int]]
     dead_letters: str
     allowed: Sequence[str]
+    vocabularies: Sequence[FieldReport]
+    vocabulary_report: str
     metrics: Mapping[str, float]
     baseline_metrics: Mapping[str, float]
     unmet: Sequence[str]
@@ -53,12 +59,15 @@ def summarise(outputs: Mapping[tuple[str, str], RunArtifact]) -> Summary:
     evaluation = outputs["Evaluator", "evaluation"].uri
     blessing = outputs["Evaluator", "blessing"].properties
     pushed = outputs["Pusher", "pushed_model"].properties if ("Pusher", "pushed_model") in outputs else {}
+    vocabularies = os.path.join(outputs["VocabularyReport", "report"].uri, vocabulary_report.FILE_NAME)
     metrics, baseline_metrics = _metrics(evaluation, bool(blessing.get("baseline_model")))
     splits = (*contract.LABELLED_SPLITS, contract.SERVING_SPLIT)
     return Summary(
         counts={split: counts for split in splits if (counts := _counts(examples, split))},
         dead_letters=str(examples.properties[DEAD_LETTERS_PROPERTY]),
         allowed=_allowed(outputs["DataGuard", "accepted_statistics"].uri),
+        vocabularies=vocabulary_report.from_json(io_utils.read_bytes_file(vocabularies)),
+        vocabulary_report=vocabularies,
         metrics=metrics,
         baseline_metrics=baseline_metrics,
         unmet=_unmet(evaluation),
@@ -113,6 +122,24 @@ def threshold_told(failure: validation_result_pb2.ValidationFailure) -> str:
     return f"{expected}. Received: {value:.4f}"
 
 
+def vocabularies_told(reports: Sequence[FieldReport]) -> str:
+    """How many ids there are; and by each figure the field whose ids fit the data worst, where they don't fit."""
+    uncovered = {one.field: 1 - one.eval_coverage for one in reports if one.eval_coverage is not None}
+    dead = {one.field: (round(one.dead_share * one.size), one.size) for one in reports if one.dead_share is not None}
+    colliding = {one.field: one.collision_rate for one in reports if one.collision_rate is not None}
+    parts = [f"{len(reports)} field{'s' * (len(reports) > 1)}, {sum(one.ids for one in reports):,} ids"]
+    if any(uncovered.values()):
+        field = max(uncovered, key=uncovered.__getitem__)
+        parts.append(f"least eval coverage: {field} {100 * (1 - uncovered[field]):.1f} %")
+    if any(number for number, _ in dead.values()):
+        field = max(dead, key=dead.__getitem__)
+        parts.append(f"most dead ids: {field} {dead[field][0]:,} of {dead[field][1]:,}")
+    if colliding:
+        field = max(colliding, key=colliding.__getitem__)
+        parts.append(f"highest collision rate: {field} {100 * colliding[field]:.1f} %")
+    return "; ".join(parts)
+
+
 def show(console: Console, summary: Summary, seconds: Mapping[str, float], cached: set[str]) -> None:
     """Prints the summary."""
     console.print()
@@ -120,6 +147,8 @@ def show(console: Console, summary: Summary, seconds: Mapping[str, float], cache
     console.print(_count_table(summary.counts))
     if any(value for counts in summary.counts.values() for name, value in counts.items() if "dead_letters" in name):
         console.print(f"dead letters  {summary.dead_letters}", soft_wrap=True)
+    told = vocabularies_told(summary.vocabularies)
+    console.print(f"vocabularies  {told}; all of them: {summary.vocabulary_report}", soft_wrap=True)
     console.print(_metric_table(summary.metrics, summary.baseline_metrics))
     for line in summary.allowed:
         console.print(Text(f"allowed: {line}", style="yellow"), soft_wrap=True)

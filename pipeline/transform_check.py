@@ -52,8 +52,11 @@ def problems(schema: schema_pb2.Schema, fields: Sequence[Field]) -> Iterator[str
 
 def _expected(fields: Sequence[Field]) -> dict[str, tf.TensorSpec]:
     slots = sum(field.slots for field in schema_fields.embedded(fields))
+    weights = sum(field.slots for field in schema_fields.weighted(fields))
     numbers = len(schema_fields.dense(fields))
     expected = {contract.IDS: tf.TensorSpec([None, slots], tf.int64)}
+    if weights:
+        expected[contract.WEIGHTS] = tf.TensorSpec([None, weights], tf.float32)
     if numbers:
         expected[contract.DENSE] = tf.TensorSpec([None, numbers], tf.float32)
     return expected | {label: tf.TensorSpec([None], tf.int64) for label in contract.LABELS}

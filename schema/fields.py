@@ -1,9 +1,12 @@
 """A field: how one feature of the schema becomes ids, or a number, for the model."""
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, PositiveInt, TypeAdapter
+from pydantic import BaseModel, ConfigDict, PositiveInt, StringConstraints, TypeAdapter
+
+# A line of the vocabularies' files begins with the name and a tab.
+_Name = Annotated[str, StringConstraints(pattern=r"^[^\t\r\n]+$")]
 
 
 class Field(BaseModel):
@@ -35,7 +38,7 @@ class Field(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str
+    name: _Name
     entity: Literal["user", "item", "context", "cross"]
     feature: str = ""
     encoding: Literal["vocabulary", "hash", "buckets", "length", "log"] = "vocabulary"

@@ -41,7 +41,7 @@ def check(transform_graph: str, fields: Sequence[Field], schema: schema_pb2.Sche
 def _problems(earlier: Mapping[str, Entry], fields: Sequence[Field], schema: schema_pb2.Schema) -> Iterator[str]:
     types = {feature.name: _DTYPES.get(feature.type) for feature in schema.feature}
     owners = [field for field in fields if field.encoding == "vocabulary" and not field.vocabulary]
-    if not any(field.name in earlier for field in owners):
+    if owners and not any(field.name in earlier for field in owners):
         known = ", ".join(earlier) or "none"
         yield f"vocabularies that are carried on should be of the configuration's fields. Received: {known}"
     for field in owners:

@@ -20,6 +20,8 @@ def encode_packed(batch: pa.RecordBatch) -> list[bytes]:
         tf.Examples with the feature `packed`, int64 [2 + S]: the labels, then the ids; and the other columns.
     """
     rows = batch.num_rows
+    if not rows:
+        return []
     parts = [batch[name].flatten().to_numpy().reshape(rows, -1) for name in _PACKED]
     packed = np.concatenate(parts, axis=1)
     offsets = np.arange(rows + 1, dtype=np.int64) * packed.shape[1]

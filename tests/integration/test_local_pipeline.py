@@ -1,6 +1,8 @@
 """The real pipeline, on the real LocalDagRunner, from a few thousand real impressions to a served answer."""
 
 import json
+import math
+import re
 import shlex
 import shutil
 import subprocess
@@ -147,6 +149,39 @@ def test_predict_may_be_cut_short_by_its_reader(pushed, small_log):
     command = f"{shlex.join(map(str, predict))} --input {small_log}/eval.parquet | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("pctr,pcvr,pctcvr\n", "")
+
+
+@pytest.mark.parametrize("number", [0, 66])  # 66 has the most likes behind it
+def test_unpack_prints_what_was_logged(number, pushed, small_log):
+    result = esmm("unpack", "--root", pushed[0], "--number", number)
+    assert result.exit_code == 0, result.output
+    shown = {line.split("\t")[0]: line.split("\t")[2] for line in result.stdout.splitlines()}
+    train = pa.concat_tables([pq.read_table(path) for path in small_log.glob("train-*.parquet")])
+    (row,) = pq.read_table(small_log / "eval.parquet").slice(number, 1).to_pylist()
+
+    def seen(name: str, times: int) -> bool:
+        return pc.sum(pc.equal(train[name], row[name])).as_py() >= times
+
+    assert shown["click"] == str(row["is_click"])
+    assert shown["conversion"] == str(row["is_click"] * row["is_like"])
+    assert shown["user_id"] == (str(row["user_id"]) if seen("user_id", 2) else "(out of vocabulary)")
+    if seen("video_id", 2):
+        assert shown["video_id"] == str(row["video_id"])
+    else:
+        assert re.fullmatch(r"\(out of vocabulary, bucket [123] of 3\)", shown["video_id"])
+    assert shown["tab"] == str(row["tab"])
+    assert shown["tags"] == (", ".join(row["tags"][:3]) if row["tags"] else "(missing)")
+    likes = row["like_history"] or []
+    assert shown["like_history_length"] == ("20 or more" if len(likes) >= 20 else str(len(likes)))
+    known = set(pc.list_flatten(train["like_history"]).to_pylist())
+    told = [str(like) if like in known else "(out of vocabulary)" for like in likes[:5]]
+    assert shown["like_history"] == (", ".join(told) or "(missing)")
+    low, high = pc.quantile(train["duration_ms"], [0, 1]).to_pylist()
+    assert low < row["duration_ms"] < high
+    assert re.fullmatch(r"quantile [1-8] of 8", shown["duration_ms"])
+    logs = pc.log1p(train["duration_ms"])
+    standardised = (math.log1p(row["duration_ms"]) - pc.mean(logs).as_py()) / pc.stddev(logs).as_py()
+    assert float(shown["duration_log"]) == pytest.approx(standardised, abs=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def run_preprocessing() -> Callable[..., Run]:
         labels = dict.fromkeys(contract.LABELS, tf.int64)
         spec: dict[str, Any] = {name: tf.io.VarLenFeature(dtype) for name, dtype in {**dtypes, **labels}.items()}
         spec["row"] = tf.io.FixedLenFeature([], tf.int64)
-        numbered = [{**dict.fromkeys(labels, [0]), **row, "row": place} for place, row in enumerate(rows)]
+        numbered = [{**{label: [0] for label in labels}, **row, "row": place} for place, row in enumerate(rows)]
         metadata = tft.DatasetMetadata.from_feature_spec(spec)
         return _run(with_row_number, numbered, metadata, directory, batch_size, transform=True)
 

@@ -79,7 +79,13 @@ TOKENS = [
 ]
 FIRST_ID = {"user": 3, "city": 2, "grows": 2, "gone": 2, "new": 2, "been": 2}
 # Never among the tokens.
-UNKNOWN = {"user": [11, 13, -7, MOST], "city": ["d", "e", ""], "grows": [-MOST - 1, HALF + 1, 0], "gone": [""], "new": ["a"]}
+UNKNOWN = {
+    "user": [11, 13, -7, MOST],
+    "city": ["d", "e", ""],
+    "grows": [-MOST - 1, HALF + 1, 0],
+    "gone": [""],
+    "new": ["a"],
+}
 
 
 def encoded(token: object) -> object:
@@ -102,9 +108,7 @@ def id_of(tokens: Mapping[str, list], name: str, token: object) -> int:
 def days(tmp_path_factory, run_preprocessing) -> list:
     runs, carried_on = [], ""
     for fields, columns in DAYS:
-        rows = [
-            dict(zip(columns, map(as_list, values), strict=True)) for values in zip(*columns.values(), strict=True)
-        ]
+        rows = [dict(zip(columns, map(as_list, values), strict=True)) for values in zip(*columns.values(), strict=True)]
         dtypes = {name: DTYPES[name] for name in columns}
         directory = tmp_path_factory.mktemp("day")
         runs.append(run_preprocessing(rows, dtypes, fields, directory, batch_size=4, carried_on=carried_on))

@@ -102,10 +102,10 @@ def test_padding_gets_no_gradient():
 @pytest.mark.parametrize(
     ("pooling", "vectors"),
     [
-        # Rows of history: 0 to 3. Of two values by weights 3 and -1, of all three, of one, of none that weighs anything.
-        ("sum", [[3 * 1 - 3, 3 * 101 - 103], [8.5, 408.5], [6, 306], [0, 0]]),
-        ("mean", [[0, 100], [8.5 / 4, 408.5 / 4], [2, 102], [0, 0]]),
-        ("sqrtn", [[0, 200 / 10**0.5], [8.5 / 6.5**0.5, 408.5 / 6.5**0.5], [2, 102], [0, 0]]),
+        # Rows of history: 0 to 3. Two values by weights 3 and -1, all three, one, and two that weigh nothing.
+        ("sum", [[3 * 1 - 3, 3 * 101 - 103], [9, 409], [6, 306], [0, 0]]),
+        ("mean", [[0, 100], [9 / 4, 409 / 4], [2, 102], [0, 0]]),
+        ("sqrtn", [[0, 200 / 10**0.5], [9 / 6.5**0.5, 409 / 6.5**0.5], [2, 102], [0, 0]]),
     ],
 )
 def test_pooling_by_weights(pooling, vectors):
@@ -136,16 +136,19 @@ def test_each_weighted_field_has_its_own_weights():
     np.testing.assert_allclose(embedding(_ids(ids), tf.constant(weights, tf.float32)), [expected], rtol=1e-6)
 
 
-def _values_with_weights(few: int = 4):
-    weights = st.one_of(st.sampled_from([0.0, 1.0, -1.0, 2.0]), st.floats(-3, 3, width=32, allow_subnormal=False))
-    return st.lists(st.lists(st.tuples(st.integers(1, 5), weights), max_size=few), min_size=1, max_size=5)
+# Quarters, so that the weights' sums are exact and their order doesn't matter; they often are 0.
+VALUES_WITH_WEIGHTS = st.lists(st.tuples(st.integers(1, 5), st.integers(-12, 12).map(lambda n: n / 4)), max_size=4)
 
 
 @settings(max_examples=60, deadline=None)
-@given(rows=_values_with_weights(), pooling=st.sampled_from(["mean", "sum", "sqrtn"]), batch=st.integers(0, 2**16))
-def test_weighted_pooling_and_its_gradient_are_those_of_embedding_lookup_sparse(rows, pooling, batch):
+@given(
+    rows=st.lists(VALUES_WITH_WEIGHTS, min_size=1, max_size=5),
+    pooling=st.sampled_from(["mean", "sum", "sqrtn"]),
+    seed=st.integers(0, 2**16),
+)
+def test_weighted_pooling_and_its_gradient_are_those_of_embedding_lookup_sparse(rows, pooling, seed):
     embedding = FusedEmbedding([_history(pooling, 4, "w")], {"history": 6}, 3, stddev=1.0)
-    upstream = tf.random.stateless_normal([len(rows), 3], [batch, 1])
+    upstream = tf.random.stateless_normal([len(rows), 3], [seed, 1])
     ids = _ids([[value for value, _ in row] + [0] * (4 - len(row)) for row in rows])
     weights = tf.constant([[weight for _, weight in row] + [0] * (4 - len(row)) for row in rows], tf.float32)
     with tf.GradientTape() as tape:

@@ -29,15 +29,15 @@ def _sigmoid(x):
 
 
 def _tensors(batch) -> dict[str, tf.Tensor]:
-    dtypes = {"ids": tf.int64, "dense": tf.float32, "click": tf.int64, "conversion": tf.int64}
-    return {name: tf.constant(values, dtypes[name]) for name, values in batch.items()}
+    floats = ("weights", "dense")
+    return {name: tf.constant(values, tf.float32 if name in floats else tf.int64) for name, values in batch.items()}
 
 
-def _model() -> EsmmModel:
+def _model(fields=FIELDS, batch=BATCH) -> EsmmModel:
     """With random weights, biases too."""
     tf.keras.utils.set_random_seed(4)
-    model = EsmmModel(FIELDS, ROWS, SETTINGS, Priors(click=0.3, conversion=0.2))
-    model(_tensors(BATCH))
+    model = EsmmModel(fields, ROWS, SETTINGS, Priors(click=0.3, conversion=0.2))
+    model(_tensors(batch))
     generator = np.random.default_rng(4)
     model.set_weights([generator.normal(0, 0.7, weight.shape) for weight in model.get_weights()])
     return model
@@ -46,7 +46,8 @@ def _model() -> EsmmModel:
 def _numpy_logits(model: EsmmModel, batch) -> tuple[np.ndarray, np.ndarray]:
     table = model.embedding.table.numpy().astype(np.float64)
     ids = batch["ids"]
-    history = sum(table[5 + ids[:, slot]] * (ids[:, slot] != 0)[:, None] for slot in (1, 2))
+    by_value = batch.get("weights", ids[:, 1:] != 0)
+    history = sum(table[5 + ids[:, slot]] * by_value[:, slot - 1, None] for slot in (1, 2))
     inputs = np.concatenate([table[ids[:, 0]], history, batch["dense"]], axis=1)
     logits = []
     for name in ("ctr_tower", "cvr_tower"):
@@ -97,6 +98,18 @@ def test_logits_and_outputs():
     np.testing.assert_allclose(outputs["pctcvr"], _sigmoid(a) * _sigmoid(b), rtol=1e-5)
     # The towers are not the same network.
     assert np.abs(a - b).min() > 0.01
+
+
+def test_values_count_by_their_weights():
+    fields = [FIELDS[0], FIELDS[1].model_copy(update={"weights": "watched"}), FIELDS[2]]
+    weights = np.array([[0.5, 3], [-1, 0], [0, 0], [2, 2], [1, 0], [1, 0.25]])
+    batch = {**BATCH, "weights": weights}
+    model = _model(fields, batch)
+    logits = np.stack(_numpy_logits(model, batch))
+    np.testing.assert_allclose(model.logits(_tensors(batch)), logits, rtol=1e-5, atol=1e-5)
+    ctr, ctcvr = _numpy_losses(*logits, batch)
+    assert float(model.compute_loss(_tensors(batch))) == pytest.approx((ctr + ctcvr).mean(), rel=1e-5)
+    assert np.abs(logits - np.stack(_numpy_logits(model, BATCH)))[:, :2].min() > 0.01
 
 
 def test_a_batch_of_one():

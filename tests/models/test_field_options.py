@@ -1,4 +1,4 @@
-"""Shared, hashed and cut vocabularies, weights, and which values are kept, over rows by hand: in training and served."""
+"""Shared, hashed and cut vocabularies, weights, and which values are kept, over rows by hand, trained and served."""
 
 import numpy as np
 import pytest

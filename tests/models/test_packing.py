@@ -14,12 +14,16 @@ from models import packing
 NUMBERS = st.integers(1, 2**62)
 # Few distinct ones, so that they tie. No subnormal ones: TensorFlow takes them for 0.
 WEIGHTS = st.one_of(
-    st.sampled_from([0.0, -0.0, 1.0, -1.0, 2.0]), st.floats(width=32, allow_nan=False, allow_infinity=False, allow_subnormal=False)
+    st.sampled_from([0.0, -0.0, 1.0, -1.0, 2.0]),
+    st.floats(width=32, allow_nan=False, allow_infinity=False, allow_subnormal=False),
 )
 ANY_WEIGHTS = st.one_of(WEIGHTS, st.sampled_from([math.nan, math.inf, -math.inf]))
 
 
-def ragged(values, rows=st.integers(0, 5)):
+FEW = st.integers(0, 5)
+
+
+def ragged(values, rows=FEW):
     return rows.flatmap(lambda count: st.lists(st.lists(values, max_size=5), min_size=count, max_size=count))
 
 
@@ -69,7 +73,7 @@ def test_pack(data, moved):
     rows = data.draw(st.integers(0, 4))
     fields = [data.draw(ragged(NUMBERS, st.just(rows))) for _ in range(3)]
     tensors = [sparse(field) for field in fields]
-    indices = tuple(tensor.indices + [0, by] for tensor, by in zip(tensors, moved, strict=True))
+    indices = tuple(tensor.indices + tf.constant([0, by], tf.int64) for tensor, by in zip(tensors, moved, strict=True))
     values = tf.concat([tensor.values for tensor in tensors], axis=0)
     packed = pack_three(values, indices, tf.constant(rows, tf.int64))
     expected = np.zeros((rows, 6), np.int64)
@@ -83,7 +87,10 @@ def test_pack(data, moved):
 
 
 def test_pack_by_hand():
-    weights, indices = tf.constant([0.5, 2, -1, 7], tf.float32), [tf.constant([[0, 0], [2, 1], [2, 0], [1, 2]], tf.int64)]
+    weights, indices = (
+        tf.constant([0.5, 2, -1, 7], tf.float32),
+        [tf.constant([[0, 0], [2, 1], [2, 0], [1, 2]], tf.int64)],
+    )
     packed = packing.pack(weights, indices, [0], [2], tf.constant(3, tf.int64))
     assert (packed.dtype, packed.numpy().tolist()) == (tf.float32, [[0.5, 0], [0, 0], [-1, 2]])
 
@@ -114,7 +121,10 @@ def test_heaviest(rows, slots):
         places = sorted(range(len(row)), key=lambda place: -row[place][1])[:slots]  # sorted leaves ties as they are
         kept.append([row[place][0] for place in sorted(places)])
     values = [[value for value, _ in row] for row in rows]
-    indices, weights = sparse(values).indices, sparse([[weight for _, weight in row] for row in rows], tf.float32).values
+    indices, weights = (
+        sparse(values).indices,
+        sparse([[weight for _, weight in row] for row in rows], tf.float32).values,
+    )
     found = packing.heaviest(indices, weights, slots, count(rows))
     np.testing.assert_array_equal(keep(values, found, slots), padded(kept, slots))
     np.testing.assert_array_equal(
@@ -154,4 +164,6 @@ def test_aligned_weights_by_hand():
 def test_lengths(row_count, row):
     row = [one for one in row if one < row_count]
     expected = [row.count(one) for one in range(row_count)]
-    np.testing.assert_array_equal(packing.lengths(tf.constant(row, tf.int64), tf.constant(row_count, tf.int64)), expected)
+    np.testing.assert_array_equal(
+        packing.lengths(tf.constant(row, tf.int64), tf.constant(row_count, tf.int64)), expected
+    )

@@ -3,13 +3,10 @@
 import os
 from pathlib import Path
 
-import apache_beam as beam
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
-import tensorflow_transform.beam as tft_beam
-from apache_beam.options.pipeline_options import PipelineOptions
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
@@ -28,16 +25,17 @@ SCHEMA = text_format.Parse(
     feature { name: "conversion" type: INT value_count { min: 1 max: 1 } not_in_environment: "SERVING" }
     feature { name: "user_id" type: INT value_count { min: 1 max: 1 } }
     feature { name: "tags" type: BYTES value_count { min: 0 } }
+    feature { name: "tag_weights" type: FLOAT value_count { min: 0 } }
     feature { name: "stay" type: FLOAT value_count { min: 1 max: 1 } }
     """,
     schema_pb2.Schema(),
 )
 FIELDS = (
     Field(name="user_id", entity="user"),
-    Field(name="tags", entity="item", values=2),
+    Field(name="tags", entity="item", values=2, weights="tag_weights", keep="heaviest"),
     Field(name="stay", entity="user", encoding="log"),
 )
-# user_id: 5 three times, 6 twice, 7 once: 1, 2, 3. tags: b twice, a twice, c once: 1, 2, 3. OOV is 4 in both.
+# user_id: 5 three times, 6 twice, 7 once: 2, 3, 4. tags: b twice, a twice, c once: 2, 3, 4. OOV is 1 in both.
 # sign(x)·log(1 + |x|) of stay is 0 or 2, half of the rows each, so it is -1 or 1 once standardised.
 E2 = float(np.expm1(2))
 ROWS = [
@@ -48,15 +46,21 @@ ROWS = [
     {"user_id": [6], "tags": [b"c"], "stay": [0.0], "click": [0], "conversion": [0]},
     {"user_id": [7], "tags": [], "stay": [E2], "click": [0], "conversion": [0]},
 ]
-# What clients send, and the packed features that the model should be given for it.
+# What clients send, and the packed features that the model should be given for it: ids, weights, dense.
 REQUESTS = [
-    ({"user_id": [5], "tags": [b"a", b"b"], "stay": [0.0]}, [1, 2, 1], -1.0),
-    ({"user_id": [7], "tags": [b"c"], "stay": [E2]}, [3, 3, 0], 1.0),
-    ({"user_id": [999], "tags": [b"b", b"new", b"a"], "stay": [0.0]}, [4, 1, 4], -1.0),  # unknown tokens, one too many
-    ({"tags": [b"a"]}, [0, 2, 0], 0.0),  # missing features
-    ({"user_id": [6]}, [2, 0, 0], 0.0),
-    ({}, [0, 0, 0], 0.0),
-    ({"user_id": [6], "stay": [E2], "click": [1], "conversion": [1], "unasked": [b"x"]}, [2, 0, 0], 1.0),
+    ({"user_id": [5], "tags": [b"a", b"b"], "stay": [0.0]}, [2, 3, 2], [1, 1], -1.0),
+    ({"user_id": [7], "tags": [b"c"], "tag_weights": [3.0], "stay": [E2]}, [4, 4, 0], [3, 0], 1.0),
+    # Unknown tokens, and one too many: the lightest is left out.
+    (
+        {"user_id": [999], "tags": [b"b", b"new", b"a"], "tag_weights": [0.5, 2.0, 4.0], "stay": [0.0]},
+        [1, 1, 3],
+        [2, 4],
+        -1.0,
+    ),
+    ({"tags": [b"a"]}, [0, 3, 0], [1, 0], 0.0),  # missing features
+    ({"user_id": [6], "tag_weights": [9.0]}, [3, 0, 0], [0, 0], 0.0),
+    ({}, [0, 0, 0], [0, 0], 0.0),
+    ({"user_id": [6], "stay": [E2], "click": [1], "conversion": [1], "unasked": [b"x"]}, [3, 0, 0], [0, 0], 1.0),
 ]
 
 
@@ -74,27 +78,20 @@ def _serialize(features: dict) -> bytes:
 
 
 def _expected(model: EsmmModel, requests) -> dict[str, np.ndarray]:
-    ids = np.array([ids for _, ids, _ in requests]).reshape(-1, 3)
-    dense = np.array([[stay] for _, _, stay in requests]).reshape(-1, 1)
-    outputs = model({"ids": tf.constant(ids, tf.int64), "dense": tf.constant(dense, tf.float32)})
+    _, ids, weights, stay = zip(*requests, strict=True)
+    dense = [[one] for one in stay]
+    features = {"ids": tf.constant(ids, tf.int64), "weights": tf.constant(weights, tf.float32)}
+    outputs = model({**features, "dense": tf.constant(dense, tf.float32)})
     return {name: values.numpy() for name, values in outputs.items()}
 
 
 @pytest.fixture(scope="module")
-def graph(tmp_path_factory) -> tft.TFTransformOutput:
-    path = tmp_path_factory.mktemp("transform")
+def graph(tmp_path_factory, analyze) -> tft.TFTransformOutput:
     config = {preprocessing.FIELDS_KEY: schema_fields.to_json(FIELDS)}
     metadata = tft.DatasetMetadata(SCHEMA)
-    options = PipelineOptions(["--runner=FnApiRunner"])
-    with (
-        tft_beam.Context(temp_dir=str(path / "temp"), desired_batch_size=6),
-        beam.Pipeline(options=options) as pipeline,
-    ):
-        raw = pipeline | beam.Create(ROWS, reshuffle=False)
-        fn = (raw, metadata) | tft_beam.AnalyzeDataset(lambda inputs: preprocessing.preprocessing_fn(inputs, config))
-        _ = fn | tft_beam.WriteTransformFn(str(path))
-        _ = metadata | tft_beam.WriteMetadata(str(path / "metadata"), pipeline)
-    return tft.TFTransformOutput(str(path))
+    rows = [{"tag_weights": [], **row} for row in ROWS]
+    directory = tmp_path_factory.mktemp("transform")
+    return analyze(lambda inputs: preprocessing.preprocessing_fn(inputs, config), rows, metadata, directory)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +126,7 @@ def serve(exported):
 
 @pytest.mark.parametrize("batch", [0, 1, 7])
 def test_answers_are_the_models_outputs(serve, expected, batch):
-    examples = [_serialize(features) for features, _, _ in REQUESTS[:batch]]
+    examples = [_serialize(features) for features, *_ in REQUESTS[:batch]]
     answers = serve(examples=tf.constant(examples, tf.string, shape=[batch]))
     assert sorted(answers) == ["pctcvr", "pctr", "pcvr"]
     for name, values in answers.items():
@@ -160,7 +157,7 @@ def test_schema_travels_with_the_model(exported):
 def test_training_on_after_the_export_does_not_change_what_is_served(serve, model, expected):
     weights = model.get_weights()
     model.set_weights([weight + 1 for weight in weights])
-    examples = tf.constant([_serialize(features) for features, _, _ in REQUESTS])
+    examples = tf.constant([_serialize(features) for features, *_ in REQUESTS])
     answers = serve(examples=examples)["pctcvr"]
     model.set_weights(weights)
     np.testing.assert_allclose(answers, expected["pctcvr"], rtol=1e-6)

@@ -22,16 +22,31 @@ KINDS = ("string", "int64")
 # Few distinct tokens, so that counts tie; and such as break lines, sort by sign, or are not text.
 NASTY = {
     "string": [
-        *(b"", b"a", b"b", b"ab", b"B", b" ", b" a", b"a ", b"\t", b"a\nb", b"\n", b"\r", b"a\rb", b"\0", b"a\0", b"a\0b"),
+        *(
+            b"",
+            b"a",
+            b"b",
+            b"ab",
+            b"B",
+            b" ",
+            b" a",
+            b"a ",
+            b"\t",
+            b"a\nb",
+            b"\n",
+            b"\r",
+            b"a\rb",
+            b"\0",
+            b"a\0",
+            b"a\0b",
+        ),
         *(text.encode() for text in ("é", "é", "東京", "🙂", "\x85", "\u2028")),
         *(b"\xff", b"\xff\xfe", b"\xff\n"),
     ],
     "int64": [0, 1, -1, 9, 10, -10, 2**63 - 1, -(2**63), 2**53 + 1, 100, 99, -9],
 }
 TOKENS = {
-    "string": st.one_of(
-        st.sampled_from(NASTY["string"]), st.text(max_size=3).map(str.encode), st.binary(max_size=3)
-    ),
+    "string": st.one_of(st.sampled_from(NASTY["string"]), st.text(max_size=3).map(str.encode), st.binary(max_size=3)),
     "int64": st.one_of(st.sampled_from(NASTY["int64"]), st.integers(-(2**63), 2**63 - 1), st.integers(-3, 3)),
 }
 
@@ -176,7 +191,9 @@ def test_memory_holds_no_more_rows_than_it_may(small, kind, tmp_path):
         for number in range(10 * bundle, 10 * bundle + 10):
             many = [100 * (number % 10) + one for one in range(100)]
             batch = array([str(one).encode() for one in many] if kind == "string" else many, kind)
-            accumulator = CountTokens(fields, str(tmp_path)).add_input(accumulator, (batch[:60], batch, array([7, 8, 8])))
+            accumulator = CountTokens(fields, str(tmp_path)).add_input(
+                accumulator, (batch[:60], batch, array([7, 8, 8]))
+            )
             assert held(accumulator) <= 100
         accumulators.append(accumulator)
     merged = CountTokens(fields, str(tmp_path)).merge_accumulators(accumulators)

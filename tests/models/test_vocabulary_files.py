@@ -29,7 +29,9 @@ def write(columns: dict[str, list], directory, earlier: str = "", **options) -> 
         tables.append(pa.table({"token": pa.array(tokens, pa.int64() if is_integer else pa.binary())}))
     outputs = list(WriteFiles(tuple(fields), tuple(dtypes), str(directory), earlier).process(tables))
     names = ("vocabularies_int64", "vocabularies_bytes", "vocabularies.json")
-    assert [(one.tag, one.value.item()) for one in outputs] == [(name, f"{directory}/{name}".encode()) for name in names]
+    assert [(one.tag, one.value.item()) for one in outputs] == [
+        (name, f"{directory}/{name}".encode()) for name in names
+    ]
     return str(directory)
 
 
@@ -61,7 +63,11 @@ def test_files_by_hand(tmp_path):
 
 
 @settings(max_examples=100, deadline=None)
-@given(columns=st.dictionaries(st.text(st.characters(codec="utf-8", exclude_characters="\t\n\r"), min_size=1), COLUMN, max_size=4))
+@given(
+    columns=st.dictionaries(
+        st.text(st.characters(codec="utf-8", exclude_characters="\t\n\r"), min_size=1), COLUMN, max_size=4
+    )
+)
 def test_what_is_written_is_read_back(columns, tmp_path_factory):
     directory = write(columns, tmp_path_factory.mktemp("files"))
     assert read(directory) == {name: as_text(tokens) for name, tokens in columns.items()}
@@ -97,7 +103,12 @@ def test_carried_on_day_by_day(days, top_k, tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("top_k", "carried_on"),
-    [(None, [b"c", b"a", b"b", b"d", b"e"]), (4, [b"c", b"a", b"b", b"d"]), (3, [b"c", b"a", b"b"]), (1, [b"c", b"a", b"b"])],
+    [
+        (None, [b"c", b"a", b"b", b"d", b"e"]),
+        (4, [b"c", b"a", b"b", b"d"]),
+        (3, [b"c", b"a", b"b"]),
+        (1, [b"c", b"a", b"b"]),
+    ],
 )
 def test_carry_on_by_hand(top_k, carried_on):
     known = pa.chunked_array([[b"c", b"a"], [b"b"]], pa.binary())

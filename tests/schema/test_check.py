@@ -25,6 +25,9 @@ feature { name: "city" type: BYTES value_count { min: 1 max: 1 } }
 feature { name: "price" type: FLOAT value_count { min: 1 max: 1 } }
 feature { name: "tags" type: BYTES value_count { min: 0 max: 10 } }
 feature { name: "history" type: INT value_count { min: 0 max: 20 } }
+feature { name: "watched" type: FLOAT value_count { min: 0 max: 20 } }
+feature { name: "later" type: FLOAT value_count { min: 0 max: 20 } not_in_environment: "SERVING" }
+feature { name: "bonus" type: FLOAT value_count { min: 0 max: 20 } lifecycle_stage: DISABLED }
 feature { name: "long_view" type: INT lifecycle_stage: DISABLED annotation { tag: "label of another funnel" } }
 feature { name: "hidden" type: INT lifecycle_stage: DISABLED }
 """
@@ -129,6 +132,8 @@ def test_check_fields_passes_every_allowed_pair(curated):
             Field(name="first_seen", entity="user", feature="history", values=1),
             Field(name="history_length", entity="user", feature="history", encoding="length", values=20),
             Field(name="tag_count", entity="item", feature="tags", encoding="length", values=5),
+            Field(name="watched", entity="user", encoding="buckets", values=5, keep="last"),
+            Field(name="history_buckets", entity="user", feature="history", encoding="buckets", values=5),
         ],
     )
 
@@ -216,8 +221,16 @@ def test_check_fields_never_hints_at_a_label_or_a_disabled_feature(curated):
             "`fields.city.encoding` should be vocabulary or hash for a BYTES feature. Received: log",
         ),
         (
-            {"name": "history", "encoding": "buckets"},
-            "`fields.history.encoding` should be vocabulary or hash for a multi-valued feature. Received: buckets",
+            {"name": "city", "encoding": "hash", "vocabulary": "user_id"},
+            "`fields.city.vocabulary` should be of a field with encoding vocabulary. Received: encoding hash",
+        ),
+        (
+            {"name": "history", "encoding": "log"},
+            "`fields.history.encoding` should be of one number for a multi-valued feature. Received: log",
+        ),
+        (
+            {"name": "tags", "encoding": "buckets"},
+            "`fields.tags.encoding` should be vocabulary or hash for a BYTES feature. Received: buckets",
         ),
         (
             {"name": "n", "feature": "city", "encoding": "length"},
@@ -301,3 +314,52 @@ def test_check_fields_passes_shared_and_hashed_vocabularies(curated):
     shared = Field(name="tags", entity="item", vocabulary="city", values=3, keep="last")
     hashed = Field(name="tag_hash", entity="item", feature="tags", encoding="hash", buckets=9, values=3)
     check.check_fields(curated, [shared, CITY, hashed])
+
+
+def test_check_fields_passes_weights_of_every_kind_of_ids(curated):
+    check.check_fields(
+        curated,
+        [
+            Field(name="history", entity="user", values=3, weights="watched", keep="heaviest"),
+            Field(name="first_seen", entity="user", feature="history", vocabulary="history", weights="watched"),
+            Field(name="tags", entity="item", encoding="hash", values=3, weights="watched", keep="last"),
+            Field(name="watched", entity="user", encoding="buckets", values=3, weights="watched", keep="heaviest"),
+            Field(name="city", entity="user", weights="price"),
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("weights", "received"),
+    [
+        ("watchd", "watchd, which it does not have; did you mean `watched`?"),
+        ("tags", "tags, BYTES"),
+        ("history", "history, INT"),
+        *((name, f"{name}, which it does not have") for name in ("click", "later", "bonus")),
+    ],
+)
+def test_check_fields_with_weights_that_are_no_floats_that_clients_send(curated, weights, received):
+    assert refusal(curated, name="history", weights=weights, keep="heaviest") == (
+        f"`fields.history.weights` should be a FLOAT feature of the schema. Received: {received}"
+    )
+
+
+def test_check_fields_with_the_heaviest_values_of_none_that_weigh(curated):
+    assert refusal(curated, name="history", keep="heaviest") == (
+        "`fields.history.keep` heaviest should come with the values' weights, `fields.history.weights`. Received: none"
+    )
+
+
+@pytest.mark.parametrize(("name", "encoding"), [("history", "length"), ("price", "log")])
+def test_check_fields_with_weights_of_no_ids_of_values(curated, name, encoding):
+    assert refusal(curated, name=name, encoding=encoding, weights="watched") == (
+        f"`fields.{name}.weights` should be of a field with ids of its values. Received: encoding {encoding}"
+    )
+
+
+def test_check_fields_tells_of_weights_and_encoding_at_once(curated):
+    fields = [Field(name="city", entity="user", encoding="buckets", keep="heaviest"), Field(name="tags", entity="item")]
+    assert list(check.field_problems(curated, fields)) == [
+        "`fields.city.encoding` should be vocabulary or hash for a BYTES feature. Received: buckets",
+        "`fields.city.keep` heaviest should come with the values' weights, `fields.city.weights`. Received: none",
+    ]

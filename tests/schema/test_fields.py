@@ -43,6 +43,7 @@ def test_json_of_written_text_has_the_defaults():
         "oov_buckets": 1,
         "buckets": 32,
         "values": 1,
+        "weights": "",
         "keep": "first",
         "pooling": "mean",
     }
@@ -54,13 +55,19 @@ def test_embedded_and_dense_part_the_fields_and_keep_their_order():
     assert fields.dense(all_fields) == (DURATION,)
 
 
+def test_weighted_fields_keep_their_order():
+    first, second = (field.model_copy(update={"weights": "watched"}) for field in (TAGS, USER))
+    assert fields.weighted((second, DURATION, first, AGE)) == (second, first)
+    assert fields.weighted((TAGS, USER)) == ()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"entity": "shop"}, "Input should be 'user', 'item', 'context' or 'cross'"),
         ({"encoding": "onehot"}, "Input should be 'vocabulary', 'hash', 'buckets', 'length' or 'log'"),
         ({"top_k": 0}, "Input should be greater than 0"),
-        ({"keep": "best"}, "Input should be 'first' or 'last'"),
+        ({"keep": "best"}, "Input should be 'first', 'last' or 'heaviest'"),
         ({"values": 0}, "Input should be greater than 0"),
         ({"oov_buckets": 0}, "Input should be greater than 0"),
         ({"min_count": -1}, "Input should be greater than 0"),
@@ -70,6 +77,13 @@ def test_embedded_and_dense_part_the_fields_and_keep_their_order():
 def test_a_field_refuses_what_it_does_not_know(change, message):
     with pytest.raises(ValidationError, match=message):
         Field(**{"name": "x", "entity": "user", **change})
+
+
+@pytest.mark.parametrize("name", ["", "a\tb", "a\n", "\r", "\t"])
+def test_a_name_fits_into_a_line_before_a_tab(name):
+    with pytest.raises(ValidationError, match="String should match pattern"):
+        Field(name=name, entity="user")
+    assert Field(name="a b ş", entity="user").name == "a b ş"
 
 
 def test_a_hashed_field_has_a_slot_for_each_value():

@@ -29,7 +29,15 @@ def test_tokens_among_the_integers():
 
 def test_tokens_among_the_bytes():
     name = "ş".encode()
-    lines = [b"\t", name + b"\t", name + b"\ta", name + b"\tb\tc", name + b"\t\xff\0", b"w\t", b"w\t-9223372036854775808"]
+    lines = [
+        b"\t",
+        name + b"\t",
+        name + b"\ta",
+        name + b"\tb\tc",
+        name + b"\t\xff\0",
+        b"w\t",
+        b"w\t-9223372036854775808",
+    ]
     assert CITY.tokens(lines) == [b"a", b"b\tc", b"\xff\0"]
     assert WIDE.tokens(lines) == [b"-9223372036854775808"]
 

@@ -182,3 +182,18 @@ def test_the_order_of_the_examples_does_not_matter(labels, fold, draw):
     straight = leakage.alone({"x": pa.array(rows)}, set(), labels, fold)
     for label, by_tell in straight["x"].items():
         assert mixed["x"][label] == pytest.approx(by_tell, abs=1e-12)
+
+
+def test_several_numbers_in_a_row(tells, labels, draw):
+    noise = [[*draw.random(3), *[np.nan] * value] for value in labels["click"]]  # NaN is a missing number here too
+    found = tells(noise, numeric=True)["click"]
+    assert found.keys() == {"presence", "number of values", "values"}
+    assert found["presence"] == found["number of values"] == 0.5
+    assert found["values"] < 0.55
+
+    for sign in (1, -1):  # by the highest mean label among a row's numbers, or by the lowest
+        marked = [[*row, 5.0 * sign if value else row[0]] for row, value in zip(noise, labels["click"], strict=True)]
+        assert tells(marked, numeric=True)["click"]["values"] > 0.98  # its percentile holds some of the others too
+    longer = [row if value else None for row, value in zip(noise, labels["click"], strict=True)]
+    assert tells(longer, numeric=True)["click"] == {"presence": 1.0, "number of values": 1.0, "values": 1.0}
+    assert set(tells([[np.nan, np.nan], []] * (ROWS // 2), numeric=True)["click"].values()) == {0.5}

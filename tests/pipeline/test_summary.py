@@ -1,0 +1,60 @@
+"""The line of the summary that tells of the vocabularies."""
+
+import io
+
+from rich.console import Console
+
+from components.vocabulary_report.report import FieldReport
+from pipeline.summary import Summary, show, vocabularies_told
+
+
+def field_report(field: str, size: int, ids: int, **shares: float) -> FieldReport:
+    unknown = dict.fromkeys(("missing_share", "oov_share", "eval_coverage", "dead_share", "collision_rate"))
+    return FieldReport(**{**unknown, "field": field, "encoding": "vocabulary", "size": size, "ids": ids, **shares})
+
+
+USER = field_report("user", 30_000, 30_002, eval_coverage=0.9, dead_share=0.0)
+TAGS = field_report("tags", 5000, 5002, eval_coverage=1.0, dead_share=0.2)
+TAB = field_report("tab", 3, 5, eval_coverage=1.0, dead_share=2 / 3)
+LIKED = field_report("liked", 30_000, 0, eval_coverage=0.7119)
+PAGE = field_report("page", 1000, 1001, collision_rate=0.0951)
+SITE = field_report("site", 1000, 1001, collision_rate=1.0)
+
+
+def test_the_worst_field_by_each_figure():
+    """Of dead ids it is the field with the largest number, not the largest share."""
+    assert vocabularies_told([USER, TAGS, TAB, LIKED, PAGE, SITE]) == (
+        "6 fields, 37,011 ids; least eval coverage: liked 71.2 %; most dead ids: tags 1,000 of 5,000; "
+        "highest collision rate: site 100.0 %"
+    )
+
+
+def test_what_fits_is_not_told():
+    fitting = field_report("user", 3, 5, eval_coverage=1.0, dead_share=0.0)
+    assert vocabularies_told([fitting]) == "1 field, 5 ids"
+
+
+def test_what_is_not_known_is_not_told():
+    assert vocabularies_told([field_report("user", 0, 2), field_report("page", 9, 10)]) == "2 fields, 12 ids"
+
+
+def test_the_line_has_the_path_of_the_report():
+    screen = io.StringIO()
+    summary = Summary(
+        counts={},
+        dead_letters="",
+        allowed=(),
+        vocabularies=[PAGE],
+        vocabulary_report="/root/artifacts/VocabularyReport/report/9/report.json",
+        metrics={},
+        baseline_metrics={},
+        unmet=(),
+        blessed=True,
+        pushed_to="",
+        example={"pctr": 0.5, "pcvr": 0.5, "pctcvr": 0.25, "click": 1, "conversion": 0},
+    )
+    show(Console(file=screen, highlight=False, width=60), summary, seconds={}, cached=set())
+    assert (
+        "\nvocabularies  1 field, 1,001 ids; highest collision rate: page 9.5 %; "
+        "all of them: /root/artifacts/VocabularyReport/report/9/report.json\n"
+    ) in screen.getvalue()
