@@ -25,10 +25,30 @@ def read_entries(directory: str) -> dict[str, Entry]:
         return vocabulary.from_json(file.read())
 
 
-def read_tokens(directory: str, entry: Entry) -> list[bytes]:
-    """The tokens of a field, as text, in the order of their ids."""
-    with FileSystems.open(os.path.join(directory, entry.file)) as file:
-        return entry.tokens(file.read().split(b"\n"))
+def read_tokens(directory: str) -> dict[str, pa.LargeBinaryArray]:
+    """The tokens of each field, as text, in the order of their ids; by name."""
+    entries = read_entries(directory)
+    files = {entry.file for entry in entries.values()}
+    lines = {name: _read_lines(os.path.join(directory, name)) for name in files}
+    return {name: _tokens(entry, lines[entry.file]) for name, entry in entries.items()}
+
+
+def _read_lines(path: str) -> pa.LargeBinaryArray:
+    """The lines of a file with their ends, without an object for each."""
+    with FileSystems.open(path) as file:
+        content = file.read()
+    ends = np.flatnonzero(np.frombuffer(content, np.uint8) == ord("\n")) + 1
+    offsets = pa.py_buffer(np.concatenate([[0], ends]).astype(np.int64))
+    return pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(ends), [None, offsets, pa.py_buffer(content)])
+
+
+def _tokens(entry: Entry, lines: pa.LargeBinaryArray) -> pa.LargeBinaryArray:
+    mine = lines.slice(entry.first_line, entry.size)
+    if entry.file == vocabulary.BYTES_FILE:
+        return pc.binary_slice(mine, len(entry.field.encode()) + 1, -1)
+    keys = pc.binary_slice(mine, 0, -1).cast(pa.large_string()).cast(pa.int64())
+    tokens = pc.subtract(keys, entry.number * vocabulary.KEY_STEP)
+    return tokens.cast(pa.large_string()).cast(pa.large_binary())
 
 
 class WriteFiles(beam.DoFn):
@@ -52,7 +72,7 @@ class WriteFiles(beam.DoFn):
 
     def process(self, counts: list[pa.Table]) -> Iterator[beam.pvalue.TaggedOutput]:
         paths = [os.path.join(self._directory, name) for name in TAGS]
-        earlier = read_entries(self._carried_on) if self._carried_on else {}
+        earlier = read_tokens(self._carried_on) if self._carried_on else {}
         entries = []
         with FileSystems.create(paths[0]) as integers, FileSystems.create(paths[1]) as texts:
             files = {vocabulary.INTEGERS_FILE: integers, vocabulary.BYTES_FILE: texts}
@@ -62,8 +82,7 @@ class WriteFiles(beam.DoFn):
             for number, (field, dtype, table) in enumerate(zip(self._fields, self._dtypes, counts, strict=True), 1):
                 tokens = as_text(table["token"])
                 if field.name in earlier:
-                    known = read_tokens(self._carried_on, earlier[field.name])
-                    tokens = carry_on(pa.chunked_array([known], pa.binary()), tokens, field.top_k)
+                    tokens = carry_on(earlier[field.name], tokens, field.top_k)
                 name, begin, lines = _lines(tokens, number, field, dtype)
                 files[name].write(begin + b"\n")
                 _write_lines(files[name], lines)
@@ -85,24 +104,25 @@ class WriteFiles(beam.DoFn):
             yield beam.pvalue.TaggedOutput(tag, np.array(path.encode(), object))
 
 
-def carry_on(known: pa.ChunkedArray, tokens: pa.ChunkedArray, top_k: int | None) -> pa.ChunkedArray:
+def carry_on(known: pa.LargeBinaryArray, tokens: pa.ChunkedArray, top_k: int | None) -> pa.ChunkedArray:
     """The known tokens, seen again or not, and behind them the new ones, as far as there is room under `top_k`."""
-    new = tokens.filter(pc.invert(pc.is_in(tokens, value_set=known.combine_chunks())))
+    tokens = tokens.cast(known.type)
+    new = tokens.filter(pc.invert(pc.is_in(tokens, value_set=known)))
     if top_k is not None:
         new = new[: max(0, top_k - len(known))]
-    return pa.chunked_array([*known.chunks, *new.chunks], pa.binary())
+    return pa.chunked_array([known, *new.chunks])
 
 
 def _lines(tokens: pa.ChunkedArray, number: int, field: Field, dtype: Dtype) -> tuple[str, bytes, pa.ChunkedArray]:
     """The file that the tokens, as text, belong to, the line before them, and their lines."""
     if dtype == "int64":
-        numbers = tokens.cast(pa.string()).cast(pa.int64())
+        numbers = tokens.cast(pa.large_string()).cast(pa.int64())
         extremes = pc.min_max(numbers).as_py()
         if not len(numbers) or max(-extremes["min"], extremes["max"]) < vocabulary.KEY_STEP // 2:
             lines = as_text(pc.add(numbers, number * vocabulary.KEY_STEP))
             return vocabulary.INTEGERS_FILE, b"%d" % vocabulary.begin_key(number), lines
-    prefix = pa.scalar(f"{field.name}\t".encode(), pa.binary())
-    lines = pc.binary_join_element_wise(prefix, tokens, pa.scalar(b"", pa.binary()))
+    prefix = pa.scalar(f"{field.name}\t".encode(), tokens.type)
+    lines = pc.binary_join_element_wise(prefix, tokens, pa.scalar(b"", tokens.type))
     return vocabulary.BYTES_FILE, prefix.as_py(), lines
 
 

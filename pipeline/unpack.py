@@ -12,7 +12,7 @@ from rich.text import Text
 from tfx.orchestration import metadata
 
 from components.packed_transform import spec
-from models import inputs
+from models import inputs, vocabulary_files
 from models.unpack import Row, unpack
 from pipeline import lineage
 from pipeline.root import Root
@@ -77,11 +77,8 @@ def _tokens(graph: str, fields: Sequence[Field]) -> dict[str, list[bytes]]:
     """Tokens of the fields' vocabularies, by the field that owns them, in the order of their ids."""
     if not any(field.encoding == "vocabulary" for field in fields):
         return {}
-    directory = Path(vocabulary.directory(graph))
-    entries = vocabulary.from_json((directory / vocabulary.ENTRIES_FILE).read_bytes())
-    # A file holds the tokens of many fields, and is read once.
-    lines = {file: (directory / file).read_bytes().split(b"\n") for file in {entry.file for entry in entries.values()}}
-    return {name: entry.tokens(lines[entry.file]) for name, entry in entries.items()}
+    tokens = vocabulary_files.read_tokens(vocabulary.directory(graph))
+    return {name: of_field.to_pylist() for name, of_field in tokens.items()}
 
 
 def show(console: Console, rows: Sequence[Row]) -> None:

@@ -9,7 +9,7 @@ Before a field's tokens there is one line that says where they begin: the key ha
 `field<tab>`. The first line of a file belongs to no field. `vocabularies.json` tells the same as a list of `Entry`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
@@ -58,17 +58,6 @@ class Entry(BaseModel):
     file: str
     first_line: int
     size: int
-
-    def tokens(self, lines: Sequence[bytes]) -> list[bytes]:
-        """The tokens, as text, in the order of their ids.
-
-        Args:
-            lines: All lines of `file`, without their ends.
-        """
-        mine = lines[self.first_line : self.first_line + self.size]
-        if self.file == INTEGERS_FILE:
-            return [str(int(key) - self.number * KEY_STEP).encode() for key in mine]
-        return [line[len(self.field.encode()) + 1 :] for line in mine]
 
 
 _ENTRIES = TypeAdapter(tuple[Entry, ...])

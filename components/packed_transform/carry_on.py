@@ -19,12 +19,15 @@ def check(transform_graph: str, fields: Sequence[Field], schema: schema_pb2.Sche
 
     Args:
         transform_graph: Directory of the earlier transform graph.
-        fields: Of this run.
+        fields: Of this run; there is nothing to check for those without a vocabulary of their own.
         schema: With the fields' features.
 
     Raises:
         InputError: There are no vocabularies, or none of these fields, or one of another feature or type.
     """
+    owners = [field for field in fields if field.encoding == "vocabulary" and not field.vocabulary]
+    if not owners:
+        return
     path = os.path.join(vocabulary.directory(transform_graph), vocabulary.ENTRIES_FILE)
     if not fileio.exists(path):
         raise InputError(
@@ -32,16 +35,15 @@ def check(transform_graph: str, fields: Sequence[Field], schema: schema_pb2.Sche
         )
     with fileio.open(path, "rb") as file:
         earlier = vocabulary.from_json(file.read())
-    for problem in _problems(earlier, fields, schema):
+    for problem in _problems(earlier, owners, schema):
         raise InputError(
             f"{problem}, in {transform_graph}; rename the field, or count anew: vocabularies.carry_on=none"
         )
 
 
-def _problems(earlier: Mapping[str, Entry], fields: Sequence[Field], schema: schema_pb2.Schema) -> Iterator[str]:
+def _problems(earlier: Mapping[str, Entry], owners: Sequence[Field], schema: schema_pb2.Schema) -> Iterator[str]:
     types = {feature.name: _DTYPES.get(feature.type) for feature in schema.feature}
-    owners = [field for field in fields if field.encoding == "vocabulary" and not field.vocabulary]
-    if owners and not any(field.name in earlier for field in owners):
+    if not any(field.name in earlier for field in owners):
         known = ", ".join(earlier) or "none"
         yield f"vocabularies that are carried on should be of the configuration's fields. Received: {known}"
     for field in owners:

@@ -49,7 +49,7 @@ class _ReadFile(beam.DoFn):
         decoder = ExamplesToRecordBatchDecoder(self._schema)
         size = 0
         dataset = tf.data.TFRecordDataset(path, compression_type="GZIP").batch(_BATCH_EXAMPLES)
-        for records in dataset.as_numpy_iterator():
+        for records in dataset.prefetch(1).as_numpy_iterator():
             size += sum(map(len, records)) + len(records) * (LENGTH.size + CHECKSUM.size)
             yield decoder.DecodeBatch(records)
         # To TensorFlow a file that is cut between two records looks whole.

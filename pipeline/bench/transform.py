@@ -101,9 +101,8 @@ def _stock_vocabularies(output: Path) -> dict[str, list[bytes]]:
 def _our_vocabularies(output: Path) -> dict[str, list[bytes]]:
     from models import vocabulary_files
 
-    directory = vocabulary.directory(str(output / "transform_graph"))
-    entries = vocabulary_files.read_entries(directory)
-    return {name: vocabulary_files.read_tokens(directory, entry) for name, entry in entries.items()}
+    tokens = vocabulary_files.read_tokens(vocabulary.directory(str(output / "transform_graph")))
+    return {name: of_field.to_pylist() for name, of_field in tokens.items()}
 
 
 def _write_log(log: Path, rows: int) -> None:

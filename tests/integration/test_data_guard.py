@@ -1,6 +1,5 @@
 """Bad data stops the real pipeline before Transform, on the real LocalDagRunner, in words."""
 
-import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,25 +18,6 @@ AFTER_THE_GUARD = ("Transform", "Trainer", "Evaluator", "Pusher")
 
 def esmm(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
-
-
-@pytest.fixture(scope="module")
-def days(small_log) -> list[pa.Table]:
-    """1,500 impressions of each of two days."""
-    return [pq.read_table(small_log / f"train-{day}.parquet") for day in (1, 2)]
-
-
-@pytest.fixture(scope="module")
-def write_log(small_log):
-    """Writes a log with these rows to train on; gives its folder."""
-
-    def write(folder: Path, train: pa.Table) -> Path:
-        folder.mkdir()
-        pq.write_table(train, folder / "train-1.parquet")
-        shutil.copy(small_log / "eval.parquet", folder)
-        return folder
-
-    return write
 
 
 def accepted_in(root: Path) -> list[Path]:

@@ -123,7 +123,7 @@ def vocabularies_of() -> Callable[[tft.TFTransformOutput], dict[str, list[bytes]
 
     def read(graph: tft.TFTransformOutput) -> dict[str, list[bytes]]:
         directory = f"{graph.transform_savedmodel_dir}/assets"
-        entries = vocabulary_files.read_entries(directory)
-        return {name: vocabulary_files.read_tokens(directory, entry) for name, entry in entries.items()}
+        tokens = vocabulary_files.read_tokens(directory)
+        return {name: of_field.to_pylist() for name, of_field in tokens.items()}
 
     return read

@@ -8,6 +8,7 @@ from models import inputs
 
 SPEC = {
     "ids": tf.io.FixedLenFeature([2], tf.int64),
+    "weights": tf.io.FixedLenFeature([3], tf.float32),
     "dense": tf.io.FixedLenFeature([1], tf.float32),
     "click": tf.io.FixedLenFeature([], tf.int64),
     "conversion": tf.io.FixedLenFeature([], tf.int64),
@@ -17,11 +18,11 @@ NUM_EXAMPLES = 23
 
 def _example(number: int) -> bytes:
     """Clicked if divisible by 3, converted if by 6."""
+    packed = [number % 3 == 0, number % 6 == 0, number, -number]
     features = {
-        "ids": tf.train.Feature(int64_list=tf.train.Int64List(value=[number, -number])),
+        "packed": tf.train.Feature(int64_list=tf.train.Int64List(value=packed)),
+        "weights": tf.train.Feature(float_list=tf.train.FloatList(value=[0, 1.5, -number])),
         "dense": tf.train.Feature(float_list=tf.train.FloatList(value=[number / 2])),
-        "click": tf.train.Feature(int64_list=tf.train.Int64List(value=[number % 3 == 0])),
-        "conversion": tf.train.Feature(int64_list=tf.train.Int64List(value=[number % 6 == 0])),
     }
     return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
 
@@ -52,15 +53,34 @@ def test_values_and_batches_in_the_order_of_the_files(patterns):
     together = {name: np.concatenate([batch[name] for batch in batches]) for name in SPEC}
     numbers = np.arange(NUM_EXAMPLES)
     np.testing.assert_array_equal(together["ids"], np.stack([numbers, -numbers], axis=1))
+    np.testing.assert_array_equal(together["weights"], np.stack([0 * numbers, 0 * numbers + 1.5, -numbers], axis=1))
     np.testing.assert_array_equal(together["dense"], numbers[:, None] / 2)
     np.testing.assert_array_equal(together["click"], numbers % 3 == 0)
     np.testing.assert_array_equal(together["conversion"], numbers % 6 == 0)
     assert {name: values.dtype for name, values in together.items()} == {
         "ids": np.int64,
+        "weights": np.float32,
         "dense": np.float32,
         "click": np.int64,
         "conversion": np.int64,
     }
+
+
+@pytest.mark.parametrize("names", [("weights",), ("dense",), ()])
+def test_a_model_without_weights_or_numbers(patterns, names):
+    spec = {name: SPEC[name] for name in ("ids", "click", "conversion", *names)}
+    (batch,) = inputs.read_packed(patterns, spec, batch_size=100)
+    assert {name: values.shape.as_list() for name, values in batch.items()} == {
+        name: [NUM_EXAMPLES, *feature.shape] for name, feature in spec.items()
+    }
+    np.testing.assert_array_equal(batch["ids"][:, 1], -np.arange(NUM_EXAMPLES))
+
+
+def test_examples_of_other_fields_are_told(patterns):
+    """As of a transform graph with a slot more."""
+    spec = SPEC | {"ids": tf.io.FixedLenFeature([3], tf.int64)}
+    with pytest.raises(tf.errors.InvalidArgumentError, match="Key: packed"):
+        list(inputs.read_packed(patterns, spec, batch_size=100))
 
 
 @pytest.mark.parametrize("shuffle_buffer", [4, 1000])
@@ -96,6 +116,11 @@ def test_count(patterns):
     assert inputs.count(patterns, SPEC) == inputs.Counts(examples=23, clicks=8, conversions=4)
     # b: 9 to 19.
     assert inputs.count(patterns[1:2], SPEC) == inputs.Counts(examples=11, clicks=4, conversions=2)
+
+
+def test_count_of_a_split_reads_no_more_than_the_labels_and_ids(patterns):
+    spec = SPEC | {"dense": tf.io.FixedLenFeature([9], tf.float32)}  # it would not parse
+    assert inputs.count(patterns, spec).examples == 23
 
 
 def test_count_of_an_empty_file(tmp_path):

@@ -67,7 +67,7 @@ def aligned(values, weights):
     return packing.aligned_weights(values, weights)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data(), moved=st.tuples(*[st.integers(-2, 2)] * 3))
 def test_pack(data, moved):
     rows = data.draw(st.integers(0, 4))
@@ -113,7 +113,7 @@ def test_first_and_last(rows, slots):
     np.testing.assert_array_equal(last_two(indices, count(rows)), packing.last(indices, 2, count(rows)))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(rows=ragged(st.tuples(NUMBERS, WEIGHTS)), slots=st.integers(1, 6))
 def test_heaviest(rows, slots):
     kept = []
@@ -139,7 +139,7 @@ def test_heaviest_by_hand():
     np.testing.assert_array_equal(found, [[0, -1], [0, 0], [0, 1], [0, -1], [2, 0], [3, 0], [3, 1], [3, -1]])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(rows=st.lists(st.tuples(st.lists(NUMBERS, max_size=4), st.lists(ANY_WEIGHTS, max_size=5)), max_size=5))
 def test_aligned_weights(rows):
     expected = [

@@ -222,18 +222,23 @@ def test_tokens_are_left_out_by_their_whole_count(small, tmp_path):
     assert counted(fn.extract_output(accumulator)[0]) == [(b"1", 4)]
 
 
-def test_a_file_is_read_a_part_at_a_time(small, tmp_path, monkeypatch):
-    fn = CountTokens([field(top_k=5)], str(tmp_path))
+def test_no_more_than_a_part_and_the_vocabulary_is_held_in_the_end(small, tmp_path, monkeypatch):
+    fn = CountTokens([field(top_k=90)], str(tmp_path))
     accumulator = fn.create_accumulator()
     for start in (0, 200):
         accumulator = fn.add_input(accumulator, (np.arange(start, start + 200),))
-    parts = []
-    read = token_counts._read_part
-    monkeypatch.setattr(token_counts, "_read_part", lambda path, part: parts.append(read(path, part)) or parts[-1])
-    assert [token for token, _ in counted(fn.extract_output(accumulator)[0])] == [b"99", b"98", b"97", b"96", b"95"]
+    read, most_frequent = token_counts._read_part, token_counts._most_frequent
+    parts, ordered = [], []
+    monkeypatch.setattr(token_counts, "_read_part", lambda *args: parts.append(read(*args)) or parts[-1])
+    monkeypatch.setattr(
+        token_counts, "_most_frequent", lambda table, one: ordered.append(table.num_rows) or most_frequent(table, one)
+    )
+    found = [token for token, _ in counted(fn.extract_output(accumulator)[0])]
+    assert found == sorted((str(one).encode() for one in range(400)), reverse=True)[:90]
     assert len(parts) == 2 * 4
     assert sorted(token for part in parts for token in part["token"].to_pylist()) == list(range(400))
     assert max(part.num_rows for part in parts) < 100  # some 50 each
+    assert max(ordered) <= 2 * 90
 
 
 def test_a_token_is_in_the_same_part_in_every_process(tmp_path):

@@ -28,6 +28,14 @@ def test_a_new_field_can_be_set():
     assert tree.fields[-1].name == "is_lowactive_period"
 
 
+@pytest.mark.parametrize("preset", ["kuairand", "ali_ccp"])
+def test_vocabularies_are_counted_anew_unless_told_otherwise(preset):
+    assert config.load_config(preset).vocabularies.carry_on == "none"
+    for other in ("last", "/runs/may/graph", "gs://bucket/graph"):
+        tree = config.load_config(preset, [f"vocabularies.carry_on={other}"])
+        assert tree.vocabularies.carry_on == other
+
+
 def test_files_are_given_by_the_roles_of_the_format():
     with pytest.raises(InputError) as error:
         config.load_config("kuairand", ["data.log.format=events", "data.log.duplicates=null"])
@@ -66,6 +74,9 @@ def test_shown_configuration_reads_back_equal(tmp_path):
             "`data`: splits.eval should be a list of files for format parquet",
         ),
         ("data.log.columns=[a]", "`data.log`: columns should be given for format csv only. Received: format parquet"),
+        ("vocabularies.cary_on=last", "unknown key `vocabularies.cary_on`; did you mean `carry_on`?"),
+        ("vocabularies=last", "`vocabularies`: Input should be a valid dictionary"),
+        ("vocabularies.carry_on=", "`vocabularies.carry_on`: Input should be a valid string. Received: None"),
         ("data.log.duplicates.kez=1", "unknown key `data.log.duplicates.kez`; did you mean `key`?"),
         ("data.serving_sample={files: [x]}", "`data.serving_sample.format` should be given; it is missing"),
         ("data.log.max_dead_letter_share=2", "`data.log.max_dead_letter_share`: Input should be less than or equal"),
