@@ -29,7 +29,8 @@ class EarlierBlessedGraphStrategy(resolver.ResolverStrategy):
             input_dict: `carried_on`, `model` and `model_blessing`, all there are; `examples`, the current ones.
 
         Returns:
-            `carried_on`: the graph, or an empty list where there is none; and the current examples.
+            The same keys, each of which TFX asks for: the graph, its model and the blessing, or empty lists where there
+            is none; and the current examples.
         """
         current = {examples.id for examples in input_dict[EXAMPLES_KEY]}
         graphs = {graph.id: graph for graph in input_dict[CARRIED_ON_KEY]}
@@ -42,9 +43,10 @@ class EarlierBlessedGraphStrategy(resolver.ResolverStrategy):
             MODEL_KEY: [model for model in input_dict[MODEL_KEY] if model.id in graph_of],
             BLESSING_KEY: input_dict[BLESSING_KEY],
         }
-        latest = latest_blessed_model_strategy.LatestBlessedModelStrategy().resolve_artifacts(store, earlier) or {}
-        carried_on = [graph_of[model.id] for model in latest.get(MODEL_KEY, [])]
-        return {CARRIED_ON_KEY: carried_on, EXAMPLES_KEY: input_dict[EXAMPLES_KEY]}
+        latest = latest_blessed_model_strategy.LatestBlessedModelStrategy()
+        resolved = latest.resolve_artifacts(store, earlier) or {MODEL_KEY: [], BLESSING_KEY: []}
+        carried_on = [graph_of[model.id] for model in resolved[MODEL_KEY]]
+        return {**resolved, CARRIED_ON_KEY: carried_on, EXAMPLES_KEY: input_dict[EXAMPLES_KEY]}
 
 
 def _made_of(store: mlmd.MetadataStore, artifact: int) -> set[int]:

@@ -13,7 +13,7 @@ import tensorflow_transform as tft
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from models import trainer
+from models import token_counts, trainer
 from models.vocabularies import Vocabularies
 from schema.fields import Field
 
@@ -189,7 +189,13 @@ STOCK_TOO = ("s", "st", "i", "extremes", "ints_missing", "rare")
 
 @pytest.fixture(scope="module")
 def both_ways(tmp_path_factory, analyze) -> BothWays:
-    return run_both_ways(analyze, FIXED, tmp_path_factory.mktemp("vocabularies"), STOCK_TOO)
+    """With so little memory for counts that most of them go to files."""
+    directory = tmp_path_factory.mktemp("vocabularies")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(token_counts, "_ROWS_IN_MEMORY", 50)
+        run = run_both_ways(analyze, FIXED, directory, STOCK_TOO)
+    assert len(list(directory.rglob("counts-*.arrow"))) > 3
+    return run
 
 
 @pytest.mark.parametrize("name", FIXED)
