@@ -95,6 +95,7 @@ class WriteFiles(beam.DoFn):
                     file=name,
                     first_line=first_line,
                     size=len(lines),
+                    oov_buckets=field.oov_buckets,
                 )
                 entries.append(entry)
                 next_line[name] = first_line + entry.size

@@ -47,6 +47,7 @@ class Entry(BaseModel):
         file: Name of the file that holds the tokens.
         first_line: Of its tokens in the file, counted from 0.
         size: Number of tokens.
+        oov_buckets: Number of ids before those of the tokens, for what is out of the vocabulary.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,6 +59,7 @@ class Entry(BaseModel):
     file: str
     first_line: int
     size: int
+    oov_buckets: int
 
 
 _ENTRIES = TypeAdapter(tuple[Entry, ...])

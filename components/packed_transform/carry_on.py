@@ -23,7 +23,8 @@ def check(transform_graph: str, fields: Sequence[Field], schema: schema_pb2.Sche
         schema: With the fields' features.
 
     Raises:
-        InputError: There are no vocabularies, or none of these fields, or one of another feature or type.
+        InputError: There are no vocabularies, or none of these fields, or one of another feature or type, or with
+            another number of ids out of vocabulary.
     """
     owners = [field for field in fields if field.encoding == "vocabulary" and not field.vocabulary]
     if not owners:
@@ -52,4 +53,9 @@ def _problems(earlier: Mapping[str, Entry], owners: Sequence[Field], schema: sch
             yield (
                 f"the vocabulary of `{field.name}` that is carried on should be of {field.source} "
                 f"({types[field.source]}). Received: one of {entry.feature} ({entry.dtype})"
+            )
+        elif entry and entry.oov_buckets != field.oov_buckets:
+            yield (
+                f"`fields.{field.name}.oov_buckets` should stay {entry.oov_buckets} while the vocabulary is carried "
+                f"on. Received: {field.oov_buckets}"
             )

@@ -54,11 +54,11 @@ def test_files_by_hand(tmp_path):
     )
     entries = vocabulary_files.read_entries(directory)
     assert [tuple(entry.model_dump().values()) for entry in entries.values()] == [
-        ("x", 1, "raw_x", "int64", "vocabularies_int64", 2, 2),
-        ("y", 2, "raw_y", "string", "vocabularies_bytes", 2, 2),
-        ("none", 3, "raw_none", "string", "vocabularies_bytes", 5, 0),
-        ("wide", 4, "raw_wide", "int64", "vocabularies_bytes", 6, 3),
-        ("z", 5, "raw_z", "int64", "vocabularies_int64", 5, 2),
+        ("x", 1, "raw_x", "int64", "vocabularies_int64", 2, 2, 1),
+        ("y", 2, "raw_y", "string", "vocabularies_bytes", 2, 2, 1),
+        ("none", 3, "raw_none", "string", "vocabularies_bytes", 5, 0, 1),
+        ("wide", 4, "raw_wide", "int64", "vocabularies_bytes", 6, 3, 1),
+        ("z", 5, "raw_z", "int64", "vocabularies_int64", 5, 2, 1),
     ]
 
 

@@ -7,9 +7,18 @@ from schema import vocabulary
 from schema.vocabulary import Entry
 
 USER = Entry(
-    field="user_id", number=2, feature="user_id", dtype="int64", file="vocabularies_int64", first_line=4, size=3
+    field="user_id",
+    number=2,
+    feature="user_id",
+    dtype="int64",
+    file="vocabularies_int64",
+    first_line=4,
+    size=3,
+    oov_buckets=1,
 )
-CITY = Entry(field="ş", number=3, feature="city", dtype="string", file="vocabularies_bytes", first_line=2, size=3)
+CITY = Entry(
+    field="ş", number=3, feature="city", dtype="string", file="vocabularies_bytes", first_line=2, size=3, oov_buckets=4
+)
 
 
 def test_keys_that_say_where_fields_begin():

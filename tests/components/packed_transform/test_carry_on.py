@@ -29,7 +29,9 @@ ANEW = "; rename the field, or count anew: vocabularies.carry_on=none"
 def graph(folder: Path, *known: tuple[str, str, str]) -> str:
     """A transform graph with vocabularies of these fields, features and types."""
     entries = [
-        vocabulary.Entry(field=field, number=number, feature=feature, dtype=dtype, file="", first_line=0, size=0)
+        vocabulary.Entry(
+            field=field, number=number, feature=feature, dtype=dtype, file="", first_line=0, size=0, oov_buckets=1
+        )
         for number, (field, feature, dtype) in enumerate(known, 1)
     ]
     assets = folder / "transform_fn" / "assets"
@@ -62,8 +64,15 @@ def test_vocabularies_of_the_same_fields_fit(others, tmp_path):
 
 
 def test_options_may_change(tmp_path):
-    user = USER.model_copy(update={"min_count": 5, "top_k": 9, "oov_buckets": 3, "values": 4})
+    user = USER.model_copy(update={"min_count": 5, "top_k": 9, "values": 4})
     carry_on.check(graph(tmp_path, ("user", "user", "int64")), [user], SCHEMA)
+
+
+def test_other_oov_buckets_would_move_the_ids(tmp_path):
+    earlier = graph(tmp_path, ("user", "user", "int64"), ("city", "city", "string"))
+    assert refusal(earlier, [USER, CITY.model_copy(update={"oov_buckets": 3})]) == (
+        f"`fields.city.oov_buckets` should stay 1 while the vocabulary is carried on. Received: 3, in {tmp_path}{ANEW}"
+    )
 
 
 @pytest.mark.parametrize("fields", [(), (Field(name="user", entity="user", encoding="hash"),)])
