@@ -55,8 +55,8 @@ def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str
         outputs[contract.WEIGHTS] = _pack(values, weighted, indices, weighted, rows)
     if dense:
         outputs[contract.DENSE] = _columns([_standardised_log(inputs[field.source]) for field in dense])
-    labels = _columns([inputs[label] for label in contract.LABELS])
-    return outputs | dict(zip(contract.LABELS, tf.unstack(labels, axis=1), strict=True))
+    # Each on its own, so that what is made of a label can be told by the inputs that it needs.
+    return outputs | {label: tf.squeeze(_columns([inputs[label]]), axis=1) for label in contract.LABELS}
 
 
 def _vocabulary_ids(fields: Sequence[Field], inputs: _Inputs, carried_on: str) -> tf.Tensor:

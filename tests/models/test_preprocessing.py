@@ -212,14 +212,14 @@ def test_vocabulary_files(graph):
         "tags\t\ntags\tx\ntags\ty\ntags\tw\ntags\tz\n"
         "first_tag\t\nfirst_tag\tx\nfirst_tag\ty\nfirst_tag\tw\n"
     )
-    keys = ("field", "number", "feature", "dtype", "file", "first_line", "size")
+    keys = ("field", "number", "feature", "dtype", "file", "first_line", "size", "oov_buckets")
     assert json.loads((assets / "vocabularies.json").read_text()) == [
         dict(zip(keys, values, strict=True))
         for values in (
-            ("user_id", 1, "user_id", "int64", "vocabularies_int64", 2, 4),
-            ("city", 2, "city", "string", "vocabularies_bytes", 2, 4),
-            ("tags", 3, "tags", "string", "vocabularies_bytes", 7, 4),
-            ("first_tag", 4, "tags", "string", "vocabularies_bytes", 12, 3),
+            ("user_id", 1, "user_id", "int64", "vocabularies_int64", 2, 4, 1),
+            ("city", 2, "city", "string", "vocabularies_bytes", 2, 4, 3),
+            ("tags", 3, "tags", "string", "vocabularies_bytes", 7, 4, 1),
+            ("first_tag", 4, "tags", "string", "vocabularies_bytes", 12, 3, 1),
         )
     ]
 

@@ -34,7 +34,15 @@ SPEC = {
     "weights": tf.io.FixedLenFeature([3], tf.float32),
     "dense": tf.io.FixedLenFeature([1], tf.float32),
 }
-ENTRY = {"dtype": "int64", "number": 1, "field": "user", "feature": "user", "first_line": 2, "size": 2}
+ENTRY = {
+    "dtype": "int64",
+    "number": 1,
+    "field": "user",
+    "feature": "user",
+    "first_line": 2,
+    "size": 2,
+    "oov_buckets": 1,
+}
 ENTRIES = [
     {**ENTRY, "file": "vocabularies_int64"},
     {**ENTRY, "dtype": "string", "number": 2, "field": "words", "feature": "words", "file": "vocabularies_bytes"},

@@ -168,14 +168,14 @@ def test_many_bad_records_among_good_ones(tmp_path):
 @pytest.mark.parametrize("at", ["first byte", "last byte", "checksum"])
 def test_a_record_that_does_not_fit_its_checksum(tmp_path, place, at):
     frames = [bytearray(frame(record)) for record in [*RECORDS[:3], example(i=[7])]]
-    frame = frames[place]
-    frame[{"first byte": 12, "last byte": -5, "checksum": -1}[at]] ^= 1
+    framed = frames[place]
+    framed[{"first byte": 12, "last byte": -5, "checksum": -1}[at]] ^= 1
     path = write_bytes(tmp_path, b"".join(frames))
     rows, dead = read(path)
     assert list(rows) == [i for i in range(4) if i != place]
     assert [rows[i] for i in rows if i < 3] == [ROWS[i] for i in range(3) if i != place]
     reason = "a record should fit its checksum. Received: bytes that don't"
-    assert dead == [DeadLetter(path, f"record {place}", reason, bytes(frame[12:-4]))]
+    assert dead == [DeadLetter(path, f"record {place}", reason, bytes(framed[12:-4]))]
     with pytest.raises(tf.errors.DataLossError):
         list(tf.data.TFRecordDataset(path))
 
