@@ -25,13 +25,29 @@ def pack(
         [B, sum of slots], with 0 where there is no value.
     """
     width = sum(slots)
-    field = tf.repeat(tf.range(len(indices)), tf.stack([tf.shape(one)[0] for one in indices]))
+    field = which([tf.shape(one)[0] for one in indices])
     row, place = tf.unstack(tf.concat(indices, axis=0), axis=1)
     kept = tf.logical_and(place >= 0, place < tf.gather(tf.constant(slots, tf.int64), field))
     cell = row * width + tf.gather(tf.constant(first_slots, tf.int64), field) + place
-    cells = tf.expand_dims(tf.boolean_mask(cell, kept), axis=1)
-    packed = tf.scatter_nd(cells, tf.boolean_mask(values, kept), [rows * width])
+    # What is left out goes into one cell behind the others: faster than to take it out.
+    cells = tf.expand_dims(tf.where(kept, cell, rows * width), axis=1)
+    packed = tf.scatter_nd(cells, values, [rows * width + 1])[:-1]
     return tf.ensure_shape(tf.reshape(packed, [rows, width]), [None, width])
+
+
+def which(counts: Sequence[tf.Tensor]) -> tf.Tensor:
+    """For so many values of each field the field's place: 0 as often as the first count says, then 1, and so on.
+
+    Faster than `tf.repeat`, which makes a mask of as many columns as the largest count.
+
+    Args:
+        counts: int32 [] of each field.
+
+    Returns:
+        int32 [sum of counts].
+    """
+    ends = tf.cumsum(tf.stack(counts))
+    return tf.searchsorted(ends, tf.range(ends[-1]), side="right")
 
 
 def last(indices: tf.Tensor, slots: int, rows: tf.Tensor) -> tf.Tensor:

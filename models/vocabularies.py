@@ -12,6 +12,7 @@ import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 
 from models import vocabulary_files
+from models.packing import which
 from models.token_counts import CountTokens
 from schema import vocabulary
 from schema.fields import Field
@@ -58,8 +59,8 @@ class Vocabularies:
         Returns:
             int64 [number of all values]: 1 to `oov_buckets` for what is out of the vocabulary, then the tokens' ids.
         """
-        counts = tf.stack([tf.size(values) for values in tokens])
-        number = tf.repeat(tf.constant([self._numbers[owner] for owner in owners], tf.int64), counts)
+        numbers = tf.constant([self._numbers[owner] for owner in owners], tf.int64)
+        number = tf.gather(numbers, which([tf.size(values) for values in tokens]))
         integers = tf.concat([tf.zeros([0], tf.int64), *(v for v in tokens if v.dtype != tf.string)], axis=0)
         texts = tf.concat([tf.zeros([0], tf.string), *(v for v in tokens if v.dtype == tf.string)], axis=0)
         line, begin = self._lines(integers, texts, number)

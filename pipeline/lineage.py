@@ -7,6 +7,7 @@ import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
 
+_FAILED = metadata_store_pb2.Execution.FAILED
 _FINISHED = (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
 
 
@@ -40,12 +41,16 @@ def latest_run_outputs(connection: metadata_store_pb2.ConnectionConfig) -> dict[
     """Outputs of the latest run, by component and name of the output, as in `("Trainer", "model")`."""
     with metadata.Metadata(connection) as handle:
         store = handle.store
-        runs = store.get_contexts_by_type("pipeline_run")
-        if not runs:
-            return {}
-        executions = store.get_executions_by_context(max(runs, key=lambda run: run.id).id)
-        component = {execution.id: _component(execution) for execution in executions}
+        component = {execution.id: _component(execution) for execution in _latest_run(store)}
         return {(component[maker], name): artifact for maker, name, artifact in _outputs(store, list(component))}
+
+
+def failed_in_latest_run(connection: metadata_store_pb2.ConnectionConfig) -> list[str]:
+    """Ids of the nodes that failed in the latest run. TFX passes over a resolver that does."""
+    with metadata.Metadata(connection) as handle:
+        failed = [one.id for one in _latest_run(handle.store) if one.last_known_state == _FAILED]
+        contexts = [context for one in failed for context in handle.store.get_contexts_by_execution(one)]
+        return sorted(context.name.rpartition(".")[2] for context in contexts if context.type == "node")
 
 
 def newest_finished(connection: metadata_store_pb2.ConnectionConfig, component: str) -> Finished | None:
@@ -58,6 +63,11 @@ def newest_finished(connection: metadata_store_pb2.ConnectionConfig, component: 
         newest = max(finished)
         outputs = {name: artifact for _, name, artifact in _outputs(handle.store, [newest])}
         return Finished(_values(finished[newest].custom_properties), outputs)
+
+
+def _latest_run(store: mlmd.MetadataStore) -> list[metadata_store_pb2.Execution]:
+    runs = store.get_contexts_by_type("pipeline_run")
+    return store.get_executions_by_context(max(runs, key=lambda run: run.id).id) if runs else []
 
 
 def _outputs(store: mlmd.MetadataStore, executions: Sequence[int]) -> Iterator[tuple[int, str, RunArtifact]]:

@@ -36,7 +36,10 @@ def run(config: Config, root: Root, console: Console, log: Path) -> summary.Summ
             LocalDagRunner().run(create_pipeline(config, root))
         except Exception as error:
             raise _explained(error, display.running, log) from error
-    outputs = lineage.latest_run_outputs(metadata.sqlite_metadata_connection_config(str(root.metadata)))
+    connection = metadata.sqlite_metadata_connection_config(str(root.metadata))
+    if failed := lineage.failed_in_latest_run(connection):
+        raise ComponentFailed(f"{failed[0]} failed, and the others ran without what it resolves; see {log}")
+    outputs = lineage.latest_run_outputs(connection)
     result = summary.summarise(outputs)
     if result.pushed_to and not Path(result.pushed_to).exists():
         raise ComponentFailed(
