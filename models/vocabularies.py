@@ -63,17 +63,27 @@ class Vocabularies:
         number = tf.gather(numbers, which([tf.size(values) for values in tokens]))
         integers = tf.concat([tf.zeros([0], tf.int64), *(v for v in tokens if v.dtype != tf.string)], axis=0)
         texts = tf.concat([tf.zeros([0], tf.string), *(v for v in tokens if v.dtype == tf.string)], axis=0)
-        line, begin = self._lines(integers, texts, number)
+        line, begins = self._lines(integers, texts, number)
 
-        buckets = tf.gather(tf.constant(self._buckets, tf.int64), number)
+        buckets = tf.constant(self._buckets, tf.int64)
+        known = line + tf.gather(buckets - begins, number)
+        distinct = sorted(set(self._buckets))
+        if distinct == [1]:
+            return tf.where(known > 1, known, 1)
+        own_buckets = tf.gather(buckets, number)
         out_of_it = tf.ones_like(line)
-        for several in sorted(set(self._buckets) - {1}):
-            bucket = tf.strings.to_hash_bucket_fast(tf.concat([tf.strings.as_string(integers), texts], axis=0), several)
-            out_of_it = tf.where(buckets == several, 1 + bucket, out_of_it)
-        return tf.where(line > begin, line - begin + buckets, out_of_it)
+        text = tf.concat([tf.strings.as_string(integers), texts], axis=0)
+        for several in distinct[1:]:
+            bucket = tf.strings.to_hash_bucket_fast(text, several)
+            out_of_it = tf.where(own_buckets == several, 1 + bucket, out_of_it)
+        return tf.where(known > own_buckets, known, out_of_it)
 
     def _lines(self, integers: tf.Tensor, texts: tf.Tensor, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Lines of the tokens in their files, -1 for unknown ones, and where their fields begin; int64 [all values]."""
+        """Lines of the tokens in their files, and by the fields' numbers the lines before their first tokens.
+
+        Returns:
+            int64 [number of all values], -1 for unknown ones; int64 [number of fields + 1].
+        """
         number_of_integer, number_of_text = number[: tf.size(integers)], number[tf.size(integers) :]
         # Those of all fields are looked up with the tokens. They are in one file or in the other.
         numbers = tf.range(len(self._numbers) + 1, dtype=tf.int64)
@@ -93,7 +103,7 @@ class Vocabularies:
         count = tf.size(their_texts)
         line_of_integer = tf.tensor_scatter_nd_update(line_of_integer, among_bytes, line_of_text[:count])
         line = tf.concat([line_of_integer, line_of_text[count:]], axis=0)
-        return line, tf.gather(tf.maximum(begin_of_integers, begin_of_texts), number)
+        return line, tf.maximum(begin_of_integers, begin_of_texts)
 
 
 def _split(lines: tf.Tensor, numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

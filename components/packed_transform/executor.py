@@ -50,7 +50,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         preprocessing_fn = functools.partial(function, custom_config=config)
 
         schema = load.project(curated, [*schema_fields.features(fields), *contract.LABELS])
-        analysed = load.project(schema, schema_fields.analysed_features(fields))
+        # Where there is nothing to learn, batches of no columns would have no rows.
+        analysed = load.project(schema, schema_fields.analysed_features(fields) or schema_fields.features(fields))
         examples = input_dict[spec.EXAMPLES_KEY]
         transformed = artifact_utils.get_single_instance(output_dict[spec.TRANSFORMED_EXAMPLES_KEY])
         given = artifact_utils.decode_split_names(artifact_utils.get_single_instance(examples).split_names)

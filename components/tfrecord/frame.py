@@ -1,5 +1,6 @@
 """The frame of a record in a TFRecord file."""
 
+import functools
 import struct
 
 import google_crc32c
@@ -10,8 +11,13 @@ CHECKSUM = struct.Struct("<I")
 
 def frame(record: bytes) -> bytes:
     """A record as it stands in a file, with length and checksums."""
-    length = struct.pack("<Q", len(record))
-    return b"".join((length, CHECKSUM.pack(masked(length)), record, CHECKSUM.pack(masked(record))))
+    return b"".join((_head(len(record)), record, CHECKSUM.pack(masked(record))))
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _head(length: int) -> bytes:
+    packed = struct.pack("<Q", length)
+    return packed + CHECKSUM.pack(masked(packed))
 
 
 def masked(data: bytes) -> int:

@@ -10,7 +10,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.tfrecord.frame import CHECKSUM, LENGTH
 
-_BATCH_EXAMPLES = 8192
+_BATCH_EXAMPLES = 16384
 _DTYPES = {schema_pb2.INT: tf.int64, schema_pb2.FLOAT: tf.float32, schema_pb2.BYTES: tf.string}
 
 
