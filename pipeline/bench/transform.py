@@ -26,7 +26,7 @@ from schema import contract, vocabulary
 from schema import fields as schema_fields
 from schema.fields import Field
 
-# Five million would take it half an hour, to tell the same ratio.
+# Beyond, it would take many minutes.
 _MOST_STOCK_ROWS = 1_000_000
 # Batches as they are by default; the rest as in `pipeline.beam.LOCAL_ARGS`, and outside of the measured time.
 _STOCK_ARGS = ("--runner=FnApiRunner", "--sdk_container_image=unused")
