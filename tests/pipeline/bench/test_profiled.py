@@ -43,6 +43,7 @@ def test_what_makes_ready_does_not_count():
 
 def test_paths_are_those_of_the_packages():
     names = [name for _, name in profile(spins_in_a_thread, 0.1)]
-    assert "tests/pipeline/bench/test_profiled.py:spins" in names
+    # Beside the packages only in a checkout, not where they are installed.
+    assert any(name.endswith("tests/pipeline/bench/test_profiled.py:spins") for name in names)
     assert any(name.startswith("threading.py:") for name in names)
     assert len(names) <= 20
