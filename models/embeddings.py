@@ -1,10 +1,13 @@
 """One embedding table for all fields."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
+from schema import fields as schema_fields
+from schema import layout
 from schema.fields import Field
 
 
@@ -32,20 +35,16 @@ class FusedEmbedding(tf.keras.layers.Layer):
         owners = [field for field in fields if not field.vocabulary]
         *first_rows, all_rows = np.cumsum([0] + [rows[field.name] for field in owners])
         first_row_of = {field.name: first_row for field, first_row in zip(owners, first_rows, strict=True)}
-        single: list[int] = []
-        offsets: list[int] = []
-        self._pooled: list[_Pooled] = []
-        weights = 0
-        for field in fields:
-            first_slot = len(offsets)
-            offsets.extend([first_row_of[field.vocabulary_owner]] * field.slots)
-            if field.slots == 1 and not field.weights:
-                single.append(first_slot)
-            else:
-                self._pooled.append(_Pooled(field, first_slot, weights))
-            weights += field.slots if field.weights else 0
-        self._single_slots = np.array(single, np.int64)
-        self._offsets = np.array(offsets, np.int64)
+        slots, weight_slots = layout.slots(fields), layout.slots(schema_fields.weighted(fields))
+        single = [field for field in fields if field.slots == 1 and not field.weights]
+        self._pooled = [
+            _Pooled(field.pooling, slots[field.name], weight_slots.get(field.name))
+            for field in fields
+            if field not in single
+        ]
+        self._single_slots = np.array([slots[field.name].start for field in single], np.int64)
+        offsets = [first_row_of[field.vocabulary_owner] for field in fields]
+        self._offsets = np.repeat(np.array(offsets, np.int64), [field.slots for field in fields])
         self._num_fields = len(fields)
         self.table = self.add_weight(
             "table", (int(all_rows), dim), initializer=tf.keras.initializers.RandomNormal(stddev=stddev)
@@ -56,20 +55,20 @@ class FusedEmbedding(tf.keras.layers.Layer):
         single = tf.gather(vectors, self._single_slots, axis=1)
         parts = [tf.reshape(single, [tf.shape(ids)[0], len(self._single_slots) * self._dim])]
         for pooled in self._pooled:
-            slots = pooled.slots
-            present = tf.cast(ids[:, slots] != 0, vectors.dtype)
-            by_value = present if weights is None or not pooled.field.weights else present * weights[:, pooled.weights]
-            parts.append(_pool(vectors[:, slots], by_value, pooled.field.pooling))
+            by_value = tf.cast(ids[:, pooled.slots] != 0, vectors.dtype)
+            if weights is not None and pooled.weights:
+                by_value *= weights[:, pooled.weights]
+            parts.append(_pool(vectors[:, pooled.slots], by_value, pooled.pooling))
         return tf.ensure_shape(tf.concat(parts, axis=1), [None, self._num_fields * self._dim])
 
 
+@dataclass(frozen=True)
 class _Pooled:
-    """A field with several values, or with weights, and where it stands in the packed features."""
+    """How a field with several values, or with weights, is pooled, and where it stands in the packed features."""
 
-    def __init__(self, field: Field, first_slot: int, first_weight: int):
-        self.field = field
-        self.slots = slice(first_slot, first_slot + field.slots)
-        self.weights = slice(first_weight, first_weight + field.slots)
+    pooling: str
+    slots: slice
+    weights: slice | None
 
 
 def _pool(vectors: tf.Tensor, weights: tf.Tensor, pooling: str) -> tf.Tensor:

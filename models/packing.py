@@ -73,10 +73,9 @@ def heaviest(indices: tf.Tensor, weights: tf.Tensor, slots: int, rows: tf.Tensor
     """
     row = indices[:, 0]
     first = tf.gather(tf.cumsum(lengths(row, rows), exclusive=True), row)  # of its row's values
-    position = tf.range(tf.size(row, tf.int64))
     by_weight = tf.argsort(weights, direction="DESCENDING", stable=True)
     order = tf.gather(by_weight, tf.argsort(tf.gather(row, by_weight), stable=True))
-    rank = tf.scatter_nd(tf.expand_dims(order, axis=1), position, tf.shape(position, tf.int32)) - first
+    rank = tf.cast(tf.math.invert_permutation(order), tf.int64) - first
     kept = rank < slots
     earlier_kept = tf.cumsum(tf.cast(kept, tf.int64), exclusive=True)
     place = earlier_kept - tf.gather(earlier_kept, first)

@@ -5,13 +5,12 @@ The same graph runs over the training data and inside the served model, so there
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from models import packing
 from models.vocabularies import Vocabularies
-from schema import contract
+from schema import contract, layout
 from schema import fields as schema_fields
 from schema.fields import Field
 
@@ -60,7 +59,7 @@ def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str
 
 
 def _vocabulary_ids(fields: Sequence[Field], inputs: _Inputs, carried_on: str) -> tf.Tensor:
-    owners = [field for field in fields if not field.vocabulary]
+    owners = schema_fields.vocabulary_owners(fields)
     tokens = {}
     for owner in owners:
         # Fields of the same feature have the same tokens, to be counted once.
@@ -97,16 +96,15 @@ def _pack(
     values: tf.Tensor,
     fields: Sequence[Field],
     indices: Mapping[str, tf.Tensor],
-    layout: Sequence[Field],
+    into: Sequence[Field],
     rows: tf.Tensor,
 ) -> tf.Tensor:
-    """Packs values of `fields`, one field after the other, into the slots of `layout`."""
-    ends = np.cumsum([field.slots for field in layout])
-    first_slot = {field.name: int(end) - field.slots for field, end in zip(layout, ends, strict=True)}
+    """Packs values of `fields`, one field after the other, into the slots of the fields `into`."""
+    slots = layout.slots(into)
     return packing.pack(
         values,
         [indices[field.name] for field in fields],
-        [first_slot[field.name] for field in fields],
+        [slots[field.name].start for field in fields],
         [field.slots for field in fields],
         rows,
     )

@@ -53,7 +53,7 @@ class CountTokens(beam.CombineFn):
 
     Input: a tuple with an array [number of values] per field.
     Accumulator: `_Counts` of each field.
-    Output: for each field one table (token int64 or binary, count int64), each token once.
+    Output: for each field the table (token int64 or binary, count int64) of its vocabulary's tokens, in their order.
     """
 
     def __init__(self, fields: Sequence[Field], directory: str):

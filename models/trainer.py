@@ -61,9 +61,8 @@ def run_fn(fn_args: FnArgs) -> None:
 
 def embedding_rows(transform: tft.TFTransformOutput, fields: tuple[Field, ...]) -> dict[str, int]:
     """Number of ids of each embedded field with rows of its own, the one for a missing value included."""
-    counted = any(field.encoding == "vocabulary" for field in fields)
     assets = os.path.join(transform.transform_savedmodel_dir, "assets")
-    entries = vocabulary_files.read_entries(assets) if counted else {}
+    entries = vocabulary_files.read_entries(assets) if schema_fields.vocabulary_owners(fields) else {}
     embedded = schema_fields.embedded(fields)
     layouts = layout.layouts(embedded, entries)
     return {field.name: layouts[field.name].ids for field in embedded if not field.vocabulary}

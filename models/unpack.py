@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from schema import contract
+from schema import contract, layout
 from schema import fields as schema_fields
 from schema.fields import Field
 
@@ -57,8 +57,7 @@ def unpack(
 def _by_field(packed: np.ndarray | None, fields: Sequence[Field]) -> dict[str, np.ndarray]:
     if packed is None:
         return {}
-    ends = np.cumsum([field.slots for field in fields])
-    return {field.name: packed[end - field.slots : end] for field, end in zip(fields, ends, strict=True)}
+    return {name: packed[slots] for name, slots in layout.slots(fields).items()}
 
 
 def _meaning(own_id: int, field: Field, oov_buckets: int, tokens: Sequence[bytes]) -> str:

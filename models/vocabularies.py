@@ -44,8 +44,9 @@ class Vocabularies:
             ptransform=_WriteVocabularies(tuple(fields), dtypes, carried_on),
             output_dtypes=[tf.string] * 3,
             output_shapes=[[]] * 3,
-            # A table that is initialised while the graph is traced needs a line to read.
-            output_asset_default_values=[vocabulary.NO_FIELD_KEY, vocabulary.NO_FIELD_LINE, b"[]"],
+            # What the tables read while the data is analysed: files without tokens, in which the lookups, whose results
+            # nobody uses then, take the shorter way.
+            output_asset_default_values=[_no_integers(len(fields)), vocabulary.NO_FIELD_LINE, b"[]"],
             name="vocabularies",
         )
 
@@ -104,6 +105,12 @@ class Vocabularies:
         line_of_integer = tf.tensor_scatter_nd_update(line_of_integer, among_bytes, line_of_text[:count])
         line = tf.concat([line_of_integer, line_of_text[count:]], axis=0)
         return line, tf.maximum(begin_of_integers, begin_of_texts)
+
+
+def _no_integers(fields: int) -> bytes:
+    """A file of integers with so many fields."""
+    begins = [b"%d" % vocabulary.begin_key(number) for number in range(1, fields + 1)]
+    return b"\n".join([vocabulary.NO_FIELD_KEY, *begins])
 
 
 def _split(lines: tf.Tensor, numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -71,10 +71,13 @@ class WriteFiles(beam.DoFn):
         self._carried_on = carried_on
 
     def process(self, counts: list[pa.Table]) -> Iterator[beam.pvalue.TaggedOutput]:
-        paths = [os.path.join(self._directory, name) for name in TAGS]
+        paths = {name: os.path.join(self._directory, name) for name in TAGS}
         earlier = read_tokens(self._carried_on) if self._carried_on else {}
         entries = []
-        with FileSystems.create(paths[0]) as integers, FileSystems.create(paths[1]) as texts:
+        with (
+            FileSystems.create(paths[vocabulary.INTEGERS_FILE]) as integers,
+            FileSystems.create(paths[vocabulary.BYTES_FILE]) as texts,
+        ):
             files = {vocabulary.INTEGERS_FILE: integers, vocabulary.BYTES_FILE: texts}
             integers.write(vocabulary.NO_FIELD_KEY + b"\n")
             texts.write(vocabulary.NO_FIELD_LINE + b"\n")
@@ -99,9 +102,9 @@ class WriteFiles(beam.DoFn):
                 )
                 entries.append(entry)
                 next_line[name] = first_line + entry.size
-        with FileSystems.create(paths[2]) as file:
+        with FileSystems.create(paths[vocabulary.ENTRIES_FILE]) as file:
             file.write(vocabulary.to_json(entries).encode())
-        for tag, path in zip(TAGS, paths, strict=True):
+        for tag, path in paths.items():
             yield beam.pvalue.TaggedOutput(tag, np.array(path.encode(), object))
 
 
@@ -115,19 +118,28 @@ def carry_on(known: pa.LargeBinaryArray, tokens: pa.ChunkedArray, top_k: int | N
 
 
 def _lines(tokens: pa.ChunkedArray, number: int, field: Field, dtype: Dtype) -> tuple[str, bytes, pa.ChunkedArray]:
-    """The file that the tokens, as text, belong to, the line before them, and their lines."""
+    """The file that the tokens, as text, belong to, the line before them, and their lines; without the lines' ends."""
     if dtype == "int64":
         numbers = tokens.cast(pa.large_string()).cast(pa.int64())
         extremes = pc.min_max(numbers).as_py()
         if not len(numbers) or max(-extremes["min"], extremes["max"]) < vocabulary.KEY_STEP // 2:
             lines = as_text(pc.add(numbers, number * vocabulary.KEY_STEP))
             return vocabulary.INTEGERS_FILE, b"%d" % vocabulary.begin_key(number), lines
-    prefix = pa.scalar(f"{field.name}\t".encode(), tokens.type)
-    lines = pc.binary_join_element_wise(prefix, tokens, pa.scalar(b"", tokens.type))
-    return vocabulary.BYTES_FILE, prefix.as_py(), lines
+    prefix = f"{field.name}\t".encode()
+    return vocabulary.BYTES_FILE, prefix, _joined(prefix, tokens)
+
+
+def _joined(*parts: bytes | pa.Array | pa.ChunkedArray) -> pa.LargeBinaryArray | pa.ChunkedArray:
+    """Each token with what stands before or behind it."""
+    binary = pa.large_binary()
+    columns = [pa.scalar(part, binary) if isinstance(part, bytes) else part.cast(binary) for part in parts]
+    return pc.binary_join_element_wise(*columns, pa.scalar(b"", binary))
 
 
 def _write_lines(file: IO[bytes], lines: pa.ChunkedArray) -> None:
     for chunk in lines.chunks:
-        for begin in range(0, len(chunk), 1 << 16):
-            file.write(b"".join(line + b"\n" for line in chunk.slice(begin, 1 << 16).to_pylist()))
+        # Lines stand one after the other in an array's memory, so no object is made for each.
+        ended = _joined(chunk, b"\n")
+        length = pc.sum(pc.binary_length(ended)).as_py()
+        if length:
+            file.write(ended.buffers()[2].slice(0, length).to_pybytes())

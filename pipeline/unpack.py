@@ -75,7 +75,7 @@ def _example(examples: str, graph: str, split: str, number: int) -> dict[str, np
 
 def _tokens(graph: str, fields: Sequence[Field]) -> dict[str, list[bytes]]:
     """Tokens of the fields' vocabularies, by the field that owns them, in the order of their ids."""
-    if not any(field.encoding == "vocabulary" for field in fields):
+    if not schema_fields.vocabulary_owners(fields):
         return {}
     tokens = vocabulary_files.read_tokens(vocabulary.directory(graph))
     return {name: of_field.to_pylist() for name, of_field in tokens.items()}

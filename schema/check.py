@@ -7,7 +7,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from schema import contract, load, well_formed
 from schema.errors import InputError
-from schema.fields import Field
+from schema.fields import Field, vocabulary_owners
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -151,7 +151,7 @@ def _sharing_problems(
 ) -> Iterator[str]:
     owner = {other.name: other for other in fields}.get(field.vocabulary)
     if owner is None:
-        known = [other.name for other in fields if other.encoding == "vocabulary" and not other.vocabulary]
+        known = [other.name for other in vocabulary_owners(fields)]
         yield (
             f"`{where}.vocabulary` should be a field. Received: {field.vocabulary}, no such field"
             f"{nearest(field.vocabulary, known)}"

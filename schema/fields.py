@@ -104,6 +104,11 @@ def dense(fields: Iterable[Field]) -> tuple[Field, ...]:
     return tuple(f for f in fields if f.encoding == "log")
 
 
+def vocabulary_owners(fields: Iterable[Field]) -> tuple[Field, ...]:
+    """The fields with a vocabulary of their own."""
+    return tuple(f for f in fields if f.encoding == "vocabulary" and not f.vocabulary)
+
+
 def features(fields: Iterable[Field]) -> tuple[str, ...]:
     """Names of the schema's features that the fields are made of, weights included."""
     return tuple(sorted({name for field in fields for name in (field.source, field.weights) if name}))

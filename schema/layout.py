@@ -1,10 +1,20 @@
-"""How many ids each field has, and which of them stand for tokens."""
+"""Where a field's ids are: its slots among those of a packed feature, and which of its ids stand for tokens."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from schema.fields import Field
 from schema.vocabulary import Entry
+
+
+def slots(fields: Iterable[Field]) -> dict[str, slice]:
+    """Slots of each field in a feature that holds `field.slots` values of each, one field after the other; by name."""
+    slices = {}
+    begin = 0
+    for field in fields:
+        slices[field.name] = slice(begin, begin + field.slots)
+        begin += field.slots
+    return slices
 
 
 @dataclass(frozen=True)

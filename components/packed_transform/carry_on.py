@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.dsl.io import fileio
 
+from schema import fields as schema_fields
 from schema import vocabulary
 from schema.errors import InputError
 from schema.fields import Field
@@ -26,7 +27,7 @@ def check(transform_graph: str, fields: Sequence[Field], schema: schema_pb2.Sche
         InputError: There are no vocabularies, or none of these fields, or one of another feature or type, or with
             another number of ids out of vocabulary.
     """
-    owners = [field for field in fields if field.encoding == "vocabulary" and not field.vocabulary]
+    owners = schema_fields.vocabulary_owners(fields)
     if not owners:
         return
     path = os.path.join(vocabulary.directory(transform_graph), vocabulary.ENTRIES_FILE)

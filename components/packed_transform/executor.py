@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -12,11 +13,12 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
-from tfx.utils import import_utils, io_utils
+from tfx.utils import import_utils
 from tfx_bsl.public.tfxio import TensorAdapterConfig, TFExampleRecord
 
 from components.packed_transform import carry_on, spec
 from components.packed_transform.pack import encode_packed
+from components.tfrecord import source
 from components.tfrecord.sink import WriteExamples
 from components.tfrecord.source import ReadExamples
 from schema import contract, load, vocabulary
@@ -59,18 +61,25 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         transformed.split_names = artifact_utils.encode_split_names(splits)
         graph_uri = artifact_utils.get_single_uri(output_dict[spec.TRANSFORM_GRAPH_KEY])
         temporary = os.path.join(graph_uri, ".temp_path")
+        # The training split is read twice.
+        kept = {contract.TRAIN_SPLIT: os.path.join(temporary, "examples")}
+        fileio.makedirs(kept[contract.TRAIN_SPLIT])
         with (
             self._make_beam_pipeline() as pipeline,
             tft_beam.Context(temp_dir=temporary, use_deep_copy_optimization=True),
         ):
-            batches = pipeline | "ReadTrain" >> ReadExamples(_files(examples, contract.TRAIN_SPLIT), analysed)
+
+            def read(split: str) -> beam.PTransform:
+                return ReadExamples(source.pattern(examples, split), schema, kept.get(split, ""))
+
+            batches = pipeline | "ReadTrain" >> read(contract.TRAIN_SPLIT) | "Select" >> beam.Map(_select, analysed)
             graph = (batches, _adapter_config(schema, analysed)) | tft_beam.AnalyzeDataset(preprocessing_fn)
             _ = graph | tft_beam.WriteTransformFn(graph_uri)
             _ = tft.DatasetMetadata(schema) | tft_beam.WriteMetadata(
                 os.path.join(graph_uri, tft.TFTransformOutput.RAW_METADATA_DIR), pipeline
             )
             for split in splits:
-                batches = pipeline | f"Read_{split}" >> ReadExamples(_files(examples, split), schema)
+                batches = pipeline | f"Read_{split}" >> read(split)
                 packed, _ = (
                     (batches, _adapter_config(schema, schema)),
                     graph,
@@ -84,8 +93,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         fileio.rmtree(temporary)
 
 
-def _files(examples: list[types.Artifact], split: str) -> str:
-    return io_utils.all_files_pattern(artifact_utils.get_split_uri(examples, split))
+def _select(batch: pa.RecordBatch, schema: schema_pb2.Schema) -> pa.RecordBatch:
+    return batch.select([feature.name for feature in schema.feature])
 
 
 def _adapter_config(schema: schema_pb2.Schema, read: schema_pb2.Schema) -> TensorAdapterConfig:

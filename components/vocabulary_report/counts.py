@@ -7,7 +7,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from schema import contract
+from schema import contract, layout
 from schema.fields import Field
 
 
@@ -37,22 +37,21 @@ class CountIds(beam.CombineFn):
         fields: The embedded ones, in the order of their slots.
         ids: Number of each field's ids, the one for a missing value included; by name.
         """
-        self._slots = {field.name: field.slots for field in fields}
+        self._slots = layout.slots(fields)
+        self._width = len(contract.LABELS) + sum(field.slots for field in fields)
         self._ids = dict(ids)
 
     def create_accumulator(self) -> IdCounts:
         return IdCounts(0, {name: np.zeros(self._ids[name], np.int64) for name in self._slots})
 
     def add_input(self, counts: IdCounts, batch: pa.RecordBatch) -> IdCounts:
-        width = len(contract.LABELS) + sum(self._slots.values())
-        packed = batch[contract.PACKED].flatten().to_numpy().reshape(batch.num_rows, width)
+        packed = batch[contract.PACKED].flatten().to_numpy().reshape(batch.num_rows, self._width)
         counts.examples += batch.num_rows
-        begin = len(contract.LABELS)
+        all_ids = packed[:, len(contract.LABELS) :]
         for name, slots in self._slots.items():
-            ids = packed[:, begin : begin + slots]
+            ids = all_ids[:, slots]
             counts.by_field[name] += np.bincount(ids.reshape(-1), minlength=self._ids[name])
             counts.by_field[name][0] -= np.count_nonzero(ids[:, 1:] == 0)
-            begin += slots
         return counts
 
     def merge_accumulators(self, accumulators: Iterable[IdCounts]) -> IdCounts:

@@ -11,7 +11,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from components.tfrecord.source import ReadExamples
+from components.tfrecord import source
 from components.vocabulary_report import report, spec
 from components.vocabulary_report.counts import CountIds, IdCounts
 from components.vocabulary_report.shares import field_reports
@@ -43,7 +43,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         with self._make_beam_pipeline() as pipeline:
             train, evaluation = (
                 pipeline
-                | f"Read_{split}" >> ReadExamples(_files(examples, split), _PACKED)
+                | f"Read_{split}" >> source.ReadExamples(source.pattern(examples, split), _PACKED)
                 | f"Count_{split}" >> beam.CombineGlobally(CountIds(fields, ids))
                 for split in (contract.TRAIN_SPLIT, contract.EVAL_SPLIT)
             )
@@ -51,14 +51,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
 
 def _entries(transform_graph: str, fields: Sequence[Field]) -> Mapping[str, Entry]:
-    if not any(field.encoding == "vocabulary" for field in fields):
+    if not schema_fields.vocabulary_owners(fields):
         return {}
     path = os.path.join(vocabulary.directory(transform_graph), vocabulary.ENTRIES_FILE)
     return vocabulary.from_json(io_utils.read_bytes_file(path))
-
-
-def _files(examples: list[types.Artifact], split: str) -> str:
-    return io_utils.all_files_pattern(artifact_utils.get_split_uri(examples, split))
 
 
 def _write(

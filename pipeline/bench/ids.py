@@ -10,34 +10,11 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.impression_example_gen.encode import encode_examples
 from components.tfrecord.frame import frame
+from pipeline.simulator.sizes import ALI_CCP_VOCABULARIES
 from schema import contract
 
-# Distinct ids of each field in Ali-CCP. The histories and 210, of several values there, have one and few here.
-VOCABULARY_SIZES = {
-    "101": 238_635,
-    "109_14": 80,
-    "110_14": 70,
-    "127_14": 60,
-    "150_14": 50,
-    "121": 98,
-    "122": 14,
-    "124": 3,
-    "125": 8,
-    "126": 4,
-    "127": 4,
-    "128": 3,
-    "129": 5,
-    "205": 467_298,
-    "206": 6_929,
-    "207": 263_942,
-    "210": 40,
-    "216": 106_399,
-    "508": 5_888,
-    "509": 104_830,
-    "702": 51_878,
-    "853": 37_148,
-    "301": 4,
-}
+# Those of Ali-CCP. The histories and 210, of several values there, have one and few here.
+VOCABULARY_SIZES = ALI_CCP_VOCABULARIES | {"109_14": 80, "110_14": 70, "127_14": 60, "150_14": 50, "210": 40}
 
 _LARGEST_ID = 10_000_000
 # An id's frequency falls with its rank to this power, as those of words and users do.

@@ -45,7 +45,7 @@ def test_the_line_has_the_path_of_the_report():
         dead_letters="",
         allowed=(),
         vocabularies=[PAGE],
-        vocabulary_report="/root/artifacts/VocabularyReport/report/9/report.json",
+        vocabulary_report="/runs/artifacts/VocabularyReport/report/9/report.json",
         metrics={},
         baseline_metrics={},
         unmet=(),
@@ -56,5 +56,5 @@ def test_the_line_has_the_path_of_the_report():
     show(Console(file=screen, highlight=False, width=60), summary, seconds={}, cached=set())
     assert (
         "\nvocabularies  1 field, 1,001 ids; highest collision rate: page 9.5 %; "
-        "all of them: /root/artifacts/VocabularyReport/report/9/report.json\n"
+        "all of them: /runs/artifacts/VocabularyReport/report/9/report.json\n"
     ) in screen.getvalue()

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from schema import fields
-from schema.fields import Field
+from schema.fields import Field, vocabulary_owners
 
 USER = Field(name="user_id", entity="user", min_count=5, oov_buckets=2)
 TAGS = Field(name="tags", entity="item", values=3, pooling="sum")
@@ -99,3 +99,13 @@ def test_a_field_cannot_be_changed():
     with pytest.raises(ValidationError, match="frozen"):
         USER.values = 2
     assert USER.values == 1
+
+
+def test_only_fields_with_a_vocabulary_of_their_own_are_owners():
+    given = [
+        Field(name="item", entity="item"),
+        Field(name="history", entity="user", vocabulary="item"),
+        Field(name="hashed", entity="user", encoding="hash"),
+        Field(name="page", entity="context"),
+    ]
+    assert [field.name for field in vocabulary_owners(given)] == ["item", "page"]

@@ -44,10 +44,10 @@ def write(path: Path, rows: list[dict]) -> None:
             writer.write(example(row))
 
 
-def read(folder: Path, schema: schema_pb2.Schema = SCHEMA) -> list[pa.RecordBatch]:
+def read(folder: Path, schema: schema_pb2.Schema = SCHEMA, kept: str = "") -> list[pa.RecordBatch]:
     out = folder.parent / "read"
     with beam.Pipeline(options=PipelineOptions(list(LOCAL_ARGS))) as p:
-        batches = p | ReadExamples(f"{folder}/*", schema) | beam.Map(pickle.dumps)
+        batches = p | ReadExamples(f"{folder}/*", schema, kept) | beam.Map(pickle.dumps)
         _ = batches | beam.io.WriteToTFRecord(str(out), shard_name_template="")
     return [pickle.loads(batch) for batch in tf.data.TFRecordDataset(str(out)).as_numpy_iterator()]
 
@@ -83,6 +83,49 @@ def test_each_row_of_several_files_once_in_the_order_of_its_file(tmp_path):
 def test_a_file_without_rows(tmp_path):
     write(tmp_path / "in" / "a.gz", [])
     assert read(tmp_path / "in") == []
+
+
+def test_more_files_than_are_read_at_once(tmp_path):
+    for number in range(19):
+        write(tmp_path / "in" / f"{number:02d}.gz", numbered(number * 10, number * 10 + 1 + number % 10))
+    expected = [number * 10 + row for number in range(19) for row in range(1 + number % 10)]
+    assert sorted(rows_of(read(tmp_path / "in"))) == expected
+
+
+def test_kept_batches_are_given_the_second_time(tmp_path):
+    for number in range(9):
+        write(tmp_path / "in" / f"{number}.gz", [*numbered(number, number + 1), *ROWS[2:3]])
+    (tmp_path / "kept").mkdir()
+    first = read(tmp_path / "in", kept=str(tmp_path / "kept"))
+    assert len(list((tmp_path / "kept").iterdir())) == 2
+    for number in range(9):  # so that it is seen when they are read
+        write(tmp_path / "in" / f"{number}.gz", [])
+    second = read(tmp_path / "in", kept=str(tmp_path / "kept"))
+    assert sorted(map(str, map(pa.RecordBatch.to_pydict, second))) == sorted(
+        map(str, map(pa.RecordBatch.to_pydict, first))
+    )
+    assert sum(batch.num_rows for batch in second) == 18
+
+
+def test_what_fails_half_way_is_not_kept(tmp_path):
+    for name in ("a.gz", "b.gz"):
+        write(tmp_path / "in" / name, [{"row": [1000 + number]} for number in range(300)])
+    path = tmp_path / "in" / "b.gz"
+    whole = path.read_bytes()
+    path.write_bytes(cuts(whole)["whole_records"])
+    (tmp_path / "kept").mkdir()
+    with pytest.raises(Exception, match=r"b\.gz should be whole"):
+        read(tmp_path / "in", kept=str(tmp_path / "kept"))
+    assert [file for file in (tmp_path / "kept").iterdir() if file.suffix == ".arrow"] == []
+    path.write_bytes(whole)
+    assert len(rows_of(read(tmp_path / "in", kept=str(tmp_path / "kept")))) == 600
+
+
+def test_without_rows_nothing_is_kept(tmp_path):
+    write(tmp_path / "in" / "a.gz", [])
+    (tmp_path / "kept").mkdir()
+    for _ in range(2):
+        assert read(tmp_path / "in", kept=str(tmp_path / "kept")) == []
 
 
 def test_a_folder_without_files_fails(tmp_path):
