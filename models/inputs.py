@@ -49,12 +49,10 @@ def parse_packed(examples: tf.Tensor, spec: Mapping[str, tf.io.FixedLenFeature])
     slots = spec[contract.IDS].shape[0]
     packed = tf.io.FixedLenFeature([len(contract.LABELS) + slots], tf.int64)
     features = tf.io.parse_example(examples, {contract.PACKED: packed, **others})
-    *labels, features[contract.IDS] = tf.split(
-        features.pop(contract.PACKED), [1] * len(contract.LABELS) + [slots], axis=1
-    )
-    for name, label in zip(contract.LABELS, labels, strict=True):
-        features[name] = tf.squeeze(label, axis=1)
-    return features
+    all_in_one = features.pop(contract.PACKED)
+    for place, name in enumerate(contract.LABELS):
+        features[name] = all_in_one[:, place]
+    return features | {contract.IDS: all_in_one[:, len(contract.LABELS) :]}
 
 
 @dataclass(frozen=True)

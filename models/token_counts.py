@@ -140,7 +140,8 @@ def _sum(tables: list[pa.Table]) -> pa.Table:
     if len(tables) == 1:
         return tables[0]
     summed = pa.concat_tables(tables).group_by("token").aggregate([("count", "sum")])
-    return summed.rename_columns({"token": "token", "count_sum": "count"})
+    # In one piece: of a table in slices each slice would be pickled with what all of them are cut from.
+    return summed.rename_columns({"token": "token", "count_sum": "count"}).combine_chunks()
 
 
 def _parted(table: pa.Table) -> list[pa.Table]:

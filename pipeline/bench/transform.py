@@ -188,10 +188,11 @@ def _print(figures: Mapping[str, Any], console: Console) -> None:
     for step in figures["memory"]:
         console.print(f"peak memory of ours, {step['rows']:,} beside {step['than_rows']:,} rows: {step['ratio']:.2f}")
     if figures["parsing"]:
-        parsing = _table("side", "examples/s parse", "ratio", "examples/s read and parse", "ratio")
+        parsing = _table("side", "batch", "examples/s parse", "ratio", "examples/s read and parse", "ratio")
         for side in figures["parsing"]:
             ratios = [f"{side[key]:.1f}" if key in side else "" for key in ("parse_ratio", "read_ratio")]
-            parsing.add_row(side["side"], f"{side['parse']:,.0f}", ratios[0], f"{side['read']:,.0f}", ratios[1])
+            rates = [f"{side[what]:,.0f}" for what in ("parse", "read")]
+            parsing.add_row(side["side"], f"{side['batch_size']:,}", rates[0], ratios[0], rates[1], ratios[1])
         console.print(parsing)
     if figures["profile"]:
         console.print("where ours spends its time, under cProfile, at the smallest size")

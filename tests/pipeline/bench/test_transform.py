@@ -63,11 +63,12 @@ def test_figures_of_both_sides_and_their_ratios(tmp_path, monkeypatch):
     (step,) = figures["memory"]
     assert step == {"rows": 3000, "than_rows": 1500, "ratio": pytest.approx(more["peak_mb"] / ours["peak_mb"])}
 
-    their_parsing, our_parsing = figures["parsing"]
-    assert [side["side"] for side in figures["parsing"]] == ["stock", "ours"]
-    for what in ("parse", "read"):
-        assert their_parsing[what] > 0
-        assert our_parsing[f"{what}_ratio"] == pytest.approx(our_parsing[what] / their_parsing[what])
+    keys = [(side["side"], side["batch_size"]) for side in figures["parsing"]]
+    assert keys == [("stock", 1024), ("ours", 1024), ("stock", 8192), ("ours", 8192)]
+    for theirs, mine in (figures["parsing"][:2], figures["parsing"][2:]):
+        for what in ("parse", "read"):
+            assert theirs[what] > 0
+            assert mine[f"{what}_ratio"] == pytest.approx(mine[what] / theirs[what])
 
     seconds = [row["seconds"] for row in figures["profile"]]
     assert len(seconds) == 20
