@@ -1,4 +1,6 @@
-"""Adam for the towers, row-sparse Adam for the embedding."""
+"""Adam for the towers, row-sparse Adam for the embeddings."""
+
+from collections.abc import Sequence
 
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
@@ -31,26 +33,28 @@ class LazyAdam(tf.keras.optimizers.legacy.Adam):
 
 
 def make_optimizer(
-    model: tf.keras.Model, table: tf.Variable, train: TrainSettings, steps: int
+    model: tf.keras.Model, tables: Sequence[tf.Variable], train: TrainSettings, steps: int
 ) -> tf.keras.optimizers.legacy.Optimizer:
     """Composes the two by variable.
 
     Args:
         model: Gives the trainable variables; they may be made later than the optimizer.
-        table: The embedding table.
+        tables: The embedding tables.
         train: Learning rates. β₁ 0.9, β₂ 0.999, ε 1e-8 as in the paper.
         steps: Steps of the whole training, over which the learning rates fall.
     """
+
+    of_embeddings = {table.ref() for table in tables}
 
     def falling(rate: float) -> tf.keras.optimizers.schedules.LearningRateSchedule:
         return tf.keras.optimizers.schedules.PolynomialDecay(rate, steps, rate * train.final_learning_rate)
 
     def towers() -> list[tf.Variable]:
-        return [variable for variable in model.trainable_variables if variable is not table]
+        return [variable for variable in model.trainable_variables if variable.ref() not in of_embeddings]
 
     return tfrs.experimental.optimizers.CompositeOptimizer(
         [
-            (LazyAdam(falling(train.embedding_learning_rate), epsilon=1e-8), lambda: [table]),
+            (LazyAdam(falling(train.embedding_learning_rate), epsilon=1e-8), lambda: list(tables)),
             (tf.keras.optimizers.legacy.Adam(falling(train.learning_rate), epsilon=1e-8), towers),
         ]
     )

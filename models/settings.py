@@ -1,28 +1,79 @@
 """Settings of the model and of its training: the parts of the configuration that the Trainer is given."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic import Field as Limits
 
+ModelName = Literal["base", "aman", "oversampling", "unbias", "division", "esmm_ns", "esmm", "escm2_ipw", "escm2_dr"]
 
-class ModelSettings(BaseModel):
-    """Shape of the network; defaults as in Ma et al., SIGIR 2018, section 3.1.
+_Share = Annotated[float, Limits(gt=0, le=1)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AmanSettings(_Settings):
+    """Attributes:
+    rate: Share of the unclicked impressions that count as clicked ones without conversion.
+    """
+
+    rate: _Share = 0.1
+
+
+class OversamplingSettings(_Settings):
+    """Attributes:
+    copies: How often a conversion counts.
+    """
+
+    copies: PositiveInt = 5
+
+
+class UnbiasSettings(_Settings):
+    """Attributes:
+    ceiling: pCTR, as a multiple of the training split's click rate, up to which every click is accepted.
+    """
+
+    ceiling: PositiveFloat = 0.5
+
+
+class Escm2Settings(_Settings):
+    """Attributes:
+    min_propensity: Lower propensities are raised to it.
+    stop_gradient: Whether the counterfactual risk leaves the CTR tower alone.
+    cvr_weight: Of the counterfactual CVR risk.
+    ctcvr_weight: Of the CTCVR loss.
+    """
+
+    min_propensity: _Share = 0.01
+    stop_gradient: bool = True
+    cvr_weight: NonNegativeFloat = 0.1
+    ctcvr_weight: NonNegativeFloat = 1.0
+
+
+class ModelSettings(_Settings):
+    """Which model, and the shape of its networks; defaults as in Ma et al., SIGIR 2018, section 3.1.
 
     Attributes:
+        name: Of the model; `models.registry` has a line about each.
         embedding_dim: D, length of a value's embedding vector.
         embedding_stddev: Standard deviation that embeddings are initialised with.
         hidden_units: Widths of each tower's hidden layers.
+        aman: Of that model alone; so with the others.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+    name: ModelName = "esmm"
     embedding_dim: PositiveInt = 18
     embedding_stddev: PositiveFloat = 0.01
     hidden_units: Annotated[tuple[PositiveInt, ...], Limits(min_length=1)] = (360, 200, 80)
+    aman: AmanSettings = AmanSettings()
+    oversampling: OversamplingSettings = OversamplingSettings()
+    unbias: UnbiasSettings = UnbiasSettings()
+    escm2: Escm2Settings = Escm2Settings()
 
 
-class TrainSettings(BaseModel):
+class TrainSettings(_Settings):
     """How the model is trained.
 
     Attributes:
@@ -34,8 +85,6 @@ class TrainSettings(BaseModel):
         shuffle_buffer: Examples that are held to draw the next one from.
         seed: Of initialisation and order of the examples.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: PositiveInt = 1
     batch_size: PositiveInt = 1024

@@ -23,9 +23,10 @@ class _Server(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=contract.EXAMPLES)])
     def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Serialized tf.Examples, string [B], to `pctr`, `pcvr`, `pctcvr`, float32 [B]. Labels are not needed."""
+        """Serialized tf.Examples, string [B], to `pctr`, `pcvr`, `pctcvr`, float32 [B] in [0, 1]. Needs no labels."""
         raw = tf.io.parse_example(examples, self._raw_spec)
-        return self._model(self._transform(raw))
+        # A quotient may pass 1.
+        return {name: tf.minimum(output, 1.0) for name, output in self._model(self._transform(raw)).items()}
 
 
 def export(model: tf.keras.Model, transform: tft.TFTransformOutput, schema: schema_pb2.Schema, directory: str) -> None:

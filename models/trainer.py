@@ -9,8 +9,10 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.utils import io_utils
 
 from models import inputs, optimizers, signatures, vocabulary_files
-from models.esmm import EsmmModel, Priors
+from models.conversion_model import Priors
+from models.network import Shape
 from models.progress import ProgressCallback
+from models.registry import make_model
 from models.settings import ModelSettings, TrainSettings
 from schema import fields as schema_fields
 from schema import layout
@@ -46,8 +48,8 @@ def run_fn(fn_args: FnArgs) -> None:
     tf.keras.utils.set_random_seed(train.seed)
     # Rule of succession: a rate of exactly 1 has no logit.
     priors = Priors((counts.clicks + 1) / (counts.examples + 2), (counts.conversions + 1) / (counts.clicks + 2))
-    model = EsmmModel(fields, embedding_rows(transform, fields), model_settings, priors)
-    model.compile(optimizer=optimizers.make_optimizer(model, model.embedding.table, train, steps))
+    model = make_model(Shape(fields, embedding_rows(transform, fields), model_settings), priors)
+    model.compile(optimizer=optimizers.make_optimizer(model, model.tables, train, steps))
     examples = inputs.read_packed(fn_args.train_files, spec, train.batch_size, train.shuffle_buffer, train.seed)
     progress = ProgressCallback(counts.examples, train.batch_size, train.epochs)
     history = model.fit(examples, epochs=train.epochs, verbose=0, callbacks=[progress])

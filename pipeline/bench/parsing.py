@@ -22,8 +22,8 @@ def bench_parsing(rows: int, stock: Path, ours: Path, console: Console) -> list[
         console: The screen.
 
     Returns:
-        For each side and batch size the examples per second of parsing alone, out of memory, `parse`, and of reading the
-        files too, `read`; for ours also their ratios to the stock ones.
+        For each side and batch size examples per second: `parse`, parsed out of memory, and `read`, read from the files
+        and parsed; for ours also their ratios to the stock ones.
     """
     outputs = {"stock": stock, "ours": ours}
     keys = [(side, size, what) for size in _BATCH_SIZES for what in ("parse", "read") for side in outputs]

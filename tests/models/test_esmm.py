@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.esmm import EsmmModel, Priors
+from models.conversion_model import Priors
+from models.esmm import EsmmModel
+from models.network import Shape
 from models.settings import ModelSettings
 from schema.fields import Field
 
@@ -36,22 +38,23 @@ def _tensors(batch) -> dict[str, tf.Tensor]:
 def _model(fields=FIELDS, batch=BATCH) -> EsmmModel:
     """With random weights, biases too."""
     tf.keras.utils.set_random_seed(4)
-    model = EsmmModel(fields, ROWS, SETTINGS, Priors(click=0.3, conversion=0.2))
+    model = EsmmModel(Shape(fields, ROWS, SETTINGS), Priors(click=0.3, conversion=0.2))
     model(_tensors(batch))
     generator = np.random.default_rng(4)
-    model.set_weights([generator.normal(0, 0.7, weight.shape) for weight in model.get_weights()])
+    for weight in model.trainable_weights:
+        weight.assign(generator.normal(0, 0.7, weight.shape))
     return model
 
 
 def _numpy_logits(model: EsmmModel, batch) -> tuple[np.ndarray, np.ndarray]:
-    table = model.embedding.table.numpy().astype(np.float64)
+    table = model.tables[0].numpy().astype(np.float64)
     ids = batch["ids"]
     by_value = batch.get("weights", ids[:, 1:] != 0)
     history = sum(table[5 + ids[:, slot]] * by_value[:, slot - 1, None] for slot in (1, 2))
     inputs = np.concatenate([table[ids[:, 0]], history, batch["dense"]], axis=1)
     logits = []
-    for name in ("ctr_tower", "cvr_tower"):
-        k1, b1, k2, b2, k3, b3 = [weight.astype(np.float64) for weight in model.get_layer(name).get_weights()]
+    for name in ("ctr", "cvr"):
+        k1, b1, k2, b2, k3, b3 = [weight.astype(np.float64) for weight in model.networks[0].towers[name].get_weights()]
         hidden = np.maximum(np.maximum(inputs @ k1 + b1, 0) @ k2 + b2, 0)
         logits.append((hidden @ k3 + b3)[:, 0])
     return logits[0], logits[1]
@@ -80,17 +83,20 @@ def _gradients(model: EsmmModel, batch, variables) -> list[np.ndarray]:
     return [tf.convert_to_tensor(gradient).numpy() for gradient in tape.gradient(loss, variables)]
 
 
+def _logits(model: EsmmModel, batch) -> list[np.ndarray]:
+    logits = model.logits(_tensors(batch))
+    return [logits["ctr"], logits["cvr"]]
+
+
 def _last_biases(model: EsmmModel) -> list[tf.Variable]:
     """What is added to each logit, so its gradient is the sum of the logits' gradients."""
-    return [model.get_layer(name).trainable_weights[-1] for name in ("ctr_tower", "cvr_tower")]
+    return [model.networks[0].towers[name].trainable_weights[-1] for name in ("ctr", "cvr")]
 
 
 def test_logits_and_outputs():
     model = _model()
     a, b = _numpy_logits(model, BATCH)
-    ctr_logit, cvr_logit = model.logits(_tensors(BATCH))
-    np.testing.assert_allclose(ctr_logit, a, rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(cvr_logit, b, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(_logits(model, BATCH), [a, b], rtol=1e-5, atol=1e-5)
     outputs = model(_tensors(BATCH))
     assert sorted(outputs) == ["pctcvr", "pctr", "pcvr"]
     np.testing.assert_allclose(outputs["pctr"], _sigmoid(a), rtol=1e-5)
@@ -101,12 +107,12 @@ def test_logits_and_outputs():
 
 
 def test_values_count_by_their_weights():
-    fields = [FIELDS[0], FIELDS[1].model_copy(update={"weights": "watched"}), FIELDS[2]]
+    fields = (FIELDS[0], FIELDS[1].model_copy(update={"weights": "watched"}), FIELDS[2])
     weights = np.array([[0.5, 3], [-1, 0], [0, 0], [2, 2], [1, 0], [1, 0.25]])
     batch = {**BATCH, "weights": weights}
     model = _model(fields, batch)
     logits = np.stack(_numpy_logits(model, batch))
-    np.testing.assert_allclose(model.logits(_tensors(batch)), logits, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(_logits(model, batch), logits, rtol=1e-5, atol=1e-5)
     ctr, ctcvr = _numpy_losses(*logits, batch)
     assert float(model.compute_loss(_tensors(batch))) == pytest.approx((ctr + ctcvr).mean(), rel=1e-5)
     assert np.abs(logits - np.stack(_numpy_logits(model, BATCH)))[:, :2].min() > 0.01
@@ -122,12 +128,12 @@ def test_a_batch_of_one():
 
 
 def test_no_dense_fields():
-    model = EsmmModel(FIELDS[:2], ROWS, SETTINGS, Priors(0.3, 0.2))
+    model = EsmmModel(Shape(FIELDS[:2], ROWS, SETTINGS), Priors(0.3, 0.2))
     features = {"ids": tf.constant(BATCH["ids"])}
     outputs = model(features)
-    assert model.get_layer("ctr_tower").get_weights()[0].shape[0] == 2 * 3
+    assert model.networks[0].towers["ctr"].get_weights()[0].shape[0] == 2 * 3
     logits = model.logits(features)
-    np.testing.assert_allclose(outputs["pctcvr"], _sigmoid(logits[0]) * _sigmoid(logits[1]), rtol=1e-6)
+    np.testing.assert_allclose(outputs["pctcvr"], _sigmoid(logits["ctr"]) * _sigmoid(logits["cvr"]), rtol=1e-6)
 
 
 def test_loss_is_equation_4():
@@ -164,21 +170,21 @@ def test_conversion_without_a_click_is_no_conversion():
     assert float(model.compute_loss(_tensors(corrected))) == float(model.compute_loss(_tensors(BATCH)))
 
 
-@pytest.mark.parametrize("tower", [0, 1])
+@pytest.mark.parametrize("tower", [0, 1], ids=["ctr", "cvr"])
 def test_both_towers_train_the_one_table(tower):
     """The table's gradient by one tower's logits, against central differences of the network in NumPy."""
     model = _model()
     with tf.GradientTape() as tape:
-        total = tf.reduce_sum(model.logits(_tensors(BATCH))[tower])
-    gradient = tf.convert_to_tensor(tape.gradient(total, model.embedding.table)).numpy()
-    table = model.embedding.table.numpy()
+        total = tf.reduce_sum(_logits(model, BATCH)[tower])
+    gradient = tf.convert_to_tensor(tape.gradient(total, model.tables[0])).numpy()
+    table = model.tables[0].numpy()
     step = 2.0**-10
     for row, column in np.ndindex(*table.shape):
         totals = []
         for sign in (1, -1):
             moved = table.copy()
             moved[row, column] += sign * step
-            model.embedding.table.assign(moved)
+            model.tables[0].assign(moved)
             totals.append(_numpy_logits(model, BATCH)[tower].sum())
         assert gradient[row, column] == pytest.approx((totals[0] - totals[1]) / (2 * step), rel=1e-3, abs=1e-4)
     # Row 5 is history's padding; every other row is looked up.
@@ -193,7 +199,7 @@ def test_there_is_one_table():
 def test_priors_set_the_initial_outputs():
     tf.keras.utils.set_random_seed(1)
     settings = ModelSettings(embedding_dim=3, embedding_stddev=1e-6, hidden_units=(4,))
-    model = EsmmModel(FIELDS, ROWS, settings, Priors(click=0.07, conversion=0.002))
+    model = EsmmModel(Shape(FIELDS, ROWS, settings), Priors(click=0.07, conversion=0.002))
     outputs = model(_tensors({**BATCH, "dense": np.zeros((6, 1))}))
     np.testing.assert_allclose(outputs["pctr"], np.full(6, 0.07), rtol=1e-4)
     np.testing.assert_allclose(outputs["pcvr"], np.full(6, 0.002), rtol=1e-4)
@@ -210,7 +216,7 @@ def test_learns_the_rates_of_a_synthetic_log():
         conversion += [1] * conversions + [0] * (100 - conversions)
     tf.keras.utils.set_random_seed(3)
     settings = ModelSettings(embedding_dim=4, embedding_stddev=0.1, hidden_units=(8,))
-    model = EsmmModel(FIELDS[:1], {"user_id": 5}, settings, Priors(click=0.5, conversion=63 / 200))
+    model = EsmmModel(Shape(FIELDS[:1], {"user_id": 5}, settings), Priors(click=0.5, conversion=63 / 200))
     model.compile(optimizer=tf.keras.optimizers.legacy.Adam(0.03))
     examples = {"ids": tf.constant(ids, tf.int64), "click": tf.constant(click), "conversion": tf.constant(conversion)}
     data = tf.data.Dataset.from_tensors(examples).repeat(300)

@@ -51,21 +51,21 @@ def _ctcvr(a, b, label) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("click", [0.0, 1.0])
-def test_ctr_loss_and_gradient(click):
+def test_cross_entropy_and_gradient(click):
     logits = tf.constant(LOGITS)
     with tf.GradientTape() as tape:
         tape.watch(logits)
-        loss = objectives.ctr_loss(logits, tf.fill([len(LOGITS)], click))
+        loss = objectives.cross_entropy(logits, tf.fill([len(LOGITS)], click))
     expected = np.array([_exact_ctr(logit, click) for logit in LOGITS])
     np.testing.assert_allclose(loss, expected[:, 0], rtol=1e-6, atol=1e-37)
     np.testing.assert_allclose(tape.gradient(loss, logits), expected[:, 1], rtol=1e-6, atol=1e-7)
 
 
-def test_ctr_loss_is_scikit_learns_log_loss():
+def test_cross_entropy_is_scikit_learns_log_loss():
     generator = np.random.default_rng(0)
     logits = generator.normal(0, 2, 200)
     clicks = generator.integers(0, 2, 200)
-    loss = objectives.ctr_loss(tf.constant(logits, tf.float32), tf.constant(clicks, tf.float32))
+    loss = objectives.cross_entropy(tf.constant(logits, tf.float32), tf.constant(clicks, tf.float32))
     assert np.mean(loss) == pytest.approx(log_loss(clicks, 1 / (1 + np.exp(-logits))), rel=1e-6)
 
 
@@ -116,7 +116,7 @@ def test_losses_are_at_least_zero():
     for label in (0.0, 1.0):
         loss, _, _ = _ctcvr(a.ravel(), b.ravel(), np.full(a.size, label))
         assert loss.min() >= 0
-        assert objectives.ctr_loss(tf.constant(a.ravel(), tf.float32), tf.fill([a.size], label)).numpy().min() >= 0
+        assert objectives.cross_entropy(tf.constant(a.ravel(), tf.float32), tf.fill([a.size], label)).numpy().min() >= 0
 
 
 def test_ctcvr_loss_of_rare_conversions_is_precise():

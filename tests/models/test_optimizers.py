@@ -144,7 +144,7 @@ def _apply(optimizer, model: _Model, ids, gradient: float) -> None:
 def test_table_goes_to_the_lazy_adam_and_the_rest_to_keras():
     train = TrainSettings(learning_rate=0.01, embedding_learning_rate=0.2)
     model = _Model()
-    optimizer = make_optimizer(model, model.table, train, steps=10)
+    optimizer = make_optimizer(model, [model.table], train, steps=10)
     model(tf.constant([0]))  # The dense layer's variables are made after the optimizer.
     keras = tf.keras.optimizers.legacy.Adam(0.01, epsilon=1e-8)
     kernel = tf.Variable(model.dense.kernel)
@@ -162,7 +162,7 @@ def test_table_goes_to_the_lazy_adam_and_the_rest_to_keras():
 def test_learning_rates_fall_linearly_to_their_final_share(final, steps):
     train = TrainSettings(learning_rate=0.01, embedding_learning_rate=0.04, final_learning_rate=final)
     model = _Model()
-    optimizer = make_optimizer(model, model.table, train, steps)
+    optimizer = make_optimizer(model, [model.table], train, steps)
     model(tf.constant([0]))
     moved = []
     for _ in range(steps + 2):

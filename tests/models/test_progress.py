@@ -6,7 +6,9 @@ import pytest
 import tensorflow as tf
 
 from models import progress
-from models.esmm import EsmmModel, Priors
+from models.conversion_model import Priors
+from models.esmm import EsmmModel
+from models.network import Shape
 from models.progress import ProgressCallback
 from models.settings import ModelSettings
 from schema.fields import Field
@@ -27,11 +29,15 @@ def records(caplog):
     return lambda: [record for record in caplog.records if record.name == "esmm.progress"]
 
 
+def _model() -> EsmmModel:
+    settings = ModelSettings(embedding_dim=2, hidden_units=(2,))
+    return EsmmModel(Shape((Field(name="user_id", entity="user"),), {"user_id": 4}, settings), Priors(0.5, 0.5))
+
+
 def _fit(callback: ProgressCallback, epochs: int):
     """10 examples in batches of 4."""
     tf.keras.utils.set_random_seed(0)
-    settings = ModelSettings(embedding_dim=2, hidden_units=(2,))
-    model = EsmmModel([Field(name="user_id", entity="user")], {"user_id": 4}, settings, Priors(0.5, 0.5))
+    model = _model()
     model.compile(optimizer=tf.keras.optimizers.legacy.Adam(0.05))
     examples = {
         "ids": tf.constant([[i % 4] for i in range(10)], tf.int64),
@@ -59,6 +65,7 @@ def test_quick_epochs_still_log_their_last_step(monkeypatch, records):
     monkeypatch.setattr(progress, "_SECONDS_BETWEEN_RECORDS", 1e9)
     monkeypatch.setattr(progress, "time", _Clock())
     callback = ProgressCallback(examples=10, batch_size=4, epochs=3)
+    callback.set_model(_model())
     callback.on_train_begin()
     progress.time.now += 1
     for epoch in range(3):
@@ -72,6 +79,7 @@ def test_numbers_and_at_most_two_records_a_second(monkeypatch, records):
     clock = _Clock()
     monkeypatch.setattr(progress, "time", clock)
     callback = ProgressCallback(examples=1001, batch_size=100, epochs=2)  # 11 steps an epoch, the last of 1 example
+    callback.set_model(_model())
     callback.on_train_begin()
     for epoch in range(2):
         callback.on_epoch_begin(epoch)

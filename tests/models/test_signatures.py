@@ -11,7 +11,9 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from models import preprocessing, signatures, trainer
-from models.esmm import EsmmModel, Priors
+from models.conversion_model import Priors
+from models.esmm import EsmmModel
+from models.network import Shape
 from models.settings import ModelSettings
 from schema import contract, load
 from schema import fields as schema_fields
@@ -99,7 +101,7 @@ def model(graph) -> EsmmModel:
     """With weights so large that every example has outputs of its own."""
     tf.keras.utils.set_random_seed(0)
     settings = ModelSettings(embedding_dim=3, embedding_stddev=1.0, hidden_units=(16,))
-    return EsmmModel(FIELDS, trainer.embedding_rows(graph, FIELDS), settings, Priors(0.3, 0.2))
+    return EsmmModel(Shape(FIELDS, trainer.embedding_rows(graph, FIELDS), settings), Priors(0.3, 0.2))
 
 
 @pytest.fixture(scope="module")

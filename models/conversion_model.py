@@ -1,0 +1,103 @@
+"""What all models have in common: three outputs, and a loss that is a sum of named terms."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import tensorflow as tf
+import tensorflow_recommenders as tfrs
+
+from models import objectives
+from models.network import Network
+from schema import contract
+
+# Names of towers and of their logits.
+CTR = "ctr"
+CVR = "cvr"
+CTCVR = "ctcvr"
+
+Logits = Mapping[str, tf.Tensor]
+
+
+@dataclass(frozen=True)
+class Priors:
+    """Rates of the training split, each in (0, 1): where the towers start from.
+
+    Attributes:
+        click: Clicks per impression.
+        conversion: Conversions per click.
+    """
+
+    click: float
+    conversion: float
+
+
+class ConversionModel(tfrs.Model):
+    """A model says which networks it has, and what its loss is made of.
+
+    Attributes:
+        TERMS: Names of the loss's terms, whose means training shows.
+        WATCHED: Names of what training shows besides.
+        networks: Share nothing with each other.
+    """
+
+    TERMS: tuple[str, ...] = ()
+    WATCHED: tuple[str, ...] = ()
+
+    def __init__(self, *networks: Network):
+        """Args:
+        networks: Their logits' names differ.
+        """
+        super().__init__()
+        self.networks = networks
+        self._means = [tf.keras.metrics.Mean(name) for name in (*self.TERMS, *self.WATCHED)]
+
+    @property
+    def tables(self) -> list[tf.Variable]:
+        """The embedding tables."""
+        return [network.embedding.table for network in self.networks]
+
+    def logits(self, features: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
+        """The towers' logits, float32 [B], by name; of the features that `network.Network` takes."""
+        logits: dict[str, tf.Tensor] = {}
+        for network in self.networks:
+            logits.update(network(features, training=training))
+        return logits
+
+    def call(self, features: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
+        """The three outputs `pctr`, `pcvr`, `pctcvr`, float32 [B], of the features that `logits` takes."""
+        return self.probabilities(self.logits(features, training))
+
+    def probabilities(self, logits: Logits) -> dict[str, tf.Tensor]:
+        """The three outputs of the logits; pCTCVR = pCTR · pCVR."""
+        pctr, pcvr = tf.sigmoid(logits[CTR]), tf.sigmoid(logits[CVR])
+        return {contract.PCTR: pctr, contract.PCVR: pcvr, contract.PCTCVR: pctr * pcvr}
+
+    def terms(self, logits: Logits, click: tf.Tensor, conversion: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The loss of a batch as terms to be summed, float32 [], by `TERMS`.
+
+        Args:
+            logits: Of the towers, by name, float32 [B].
+            click: Label, float32 [B].
+            conversion: Label, float32 [B]; 0 without click.
+        """
+        raise NotImplementedError
+
+    def watched(self, logits: Logits, click: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Means of a batch to be shown, float32 [], by `WATCHED`. Arguments are those of `terms`."""
+        return {}
+
+    def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Loss of a batch, float32 []. `inputs` also holds `click` and `conversion`, int64 [B]."""
+        click = tf.cast(inputs[contract.CLICK], tf.float32)
+        conversion = click * tf.cast(inputs[contract.CONVERSION], tf.float32)
+        logits = self.logits(inputs, training)
+        terms = self.terms(logits, click, conversion)
+        shown = terms | self.watched(logits, click)
+        for mean in self._means:
+            mean.update_state(shown[mean.name])
+        return tf.add_n(list(terms.values()))
+
+
+def ctr_term(logits: Logits, click: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Cross-entropy of pCTR over all impressions."""
+    return {"ctr_loss": tf.reduce_mean(objectives.cross_entropy(logits[CTR], click))}
