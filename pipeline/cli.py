@@ -19,7 +19,7 @@ from pipeline.config import Config, load_config, to_yaml
 from pipeline.failures import ComponentFailed
 from pipeline.root import Root
 from pipeline.schema_base import read_base
-from pipeline.simulator.sizes import DEFAULT_CTR, DEFAULT_CVR
+from pipeline.simulator.sizes import DEFAULT_CTR, DEFAULT_CVR, DEFAULT_SELECTION_BIAS
 from pipeline.versions import latest_version
 from schema import check, contract, load
 from schema.errors import InputError
@@ -111,15 +111,44 @@ def simulate(
     ctr: Annotated[float, typer.Option(help="Share of impressions that are clicked.")] = DEFAULT_CTR,
     cvr: Annotated[float, typer.Option(help="Share of clicks that convert.")] = DEFAULT_CVR,
     seed: Annotated[int, typer.Option(help="Other seeds give other values.")] = 1,
+    truth: Annotated[
+        Path | None,
+        typer.Option(help=".parquet file for true probabilities, by which labels are drawn; else no feature matters."),
+    ] = None,
+    selection_bias: Annotated[
+        float | None,
+        typer.Option(
+            help="With --truth: how much what makes people click makes them convert, too. "
+            f"Default: {DEFAULT_SELECTION_BIAS:g}."
+        ),
+    ] = None,
 ) -> None:
-    """Write an impression log with made-up values that fit the schema, and print the files' names."""
+    """Write an impression log with made-up values that fit the schema, and print the files' names.
+
+    With --truth also the best possible AUCs on the eval half.
+    """
     with _errors_told(), screen.noise_to(Path(os.devnull)) as console:
         tree = _load_checked(config, overrides)
+        from pipeline.simulator.best_auc import best_aucs
         from pipeline.simulator.simulate import simulate as write_log
 
         schema = load.read_schema(load.schema_path(tree.schema_file))
-        for path in write_log(tree, schema, file_format, out, impressions=impressions, ctr=ctr, cvr=cvr, seed=seed):
+        for path in write_log(
+            tree,
+            schema,
+            file_format,
+            out,
+            impressions=impressions,
+            ctr=ctr,
+            cvr=cvr,
+            seed=seed,
+            truth=truth,
+            selection_bias=selection_bias,
+        ):
             console.print(str(path), soft_wrap=True)
+        if truth:
+            aucs = ", ".join(f"{name} {auc:.4f}" for name, auc in best_aucs(truth).items())
+            console.print(f"best possible: {aucs}", soft_wrap=True)
 
 
 @config_app.command()

@@ -20,6 +20,9 @@ from schema import contract, load
 _WEIGHT_STEP = 20
 _WEIGHT_UNIT = 1000
 
+# The cube gives the value of rank r a share that falls with r to the power 2/3: Zipf's law, with a light head.
+_SKEW = 3
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -115,6 +118,30 @@ def draw(recipe: Recipe, random: np.random.Generator, first_row: int, rows: int)
     return drawn
 
 
+def ranks(recipe: Recipe, values: pa.Array) -> np.ndarray:
+    """Ranks of drawn INT or BYTES values, int64 [B], in [0, vocabulary): the smaller, the more frequent."""
+    if recipe.column.type == schema_pb2.INT:
+        return values.to_numpy() - _lowest(recipe)
+    if recipe.column.tokens:
+        tokens = pa.array([token.decode() for token in recipe.column.tokens])
+        return pc.index_in(values, value_set=tokens).to_numpy().astype(np.int64)
+    return pc.utf8_slice_codeunits(values, len(recipe.name) + 1).cast(pa.int64()).to_numpy()
+
+
+def shares(recipe: Recipe, ranks: np.ndarray) -> np.ndarray:
+    """Of all INT or BYTES values drawn, the share that has a rank; float64 [B], in [0, 1]."""
+    edges = (np.stack([ranks, ranks + 1]) / recipe.vocabulary) ** (1 / _SKEW)
+    return edges[1] - edges[0]
+
+
+def quantiles(recipe: Recipe, values: pa.Array) -> np.ndarray:
+    """Of all INT or FLOAT values drawn, the share that is below a value; float64 [B], in [0, 1]."""
+    if recipe.column.type == schema_pb2.FLOAT:
+        low, high = _range(recipe.column)
+        return (values.to_numpy() - low) / ((high - low) or 1)
+    return (ranks(recipe, values) / recipe.vocabulary) ** (1 / _SKEW)
+
+
 def _in_rows(values: pa.Array, offsets: np.ndarray, present: np.ndarray, multivalued: bool) -> pa.Array:
     if multivalued:
         return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values, mask=pa.array(~present))
@@ -124,16 +151,19 @@ def _in_rows(values: pa.Array, offsets: np.ndarray, present: np.ndarray, multiva
 def _values(recipe: Recipe, random: np.random.Generator, count: int) -> pa.Array:
     column, uniform = recipe.column, random.random(count)
     if column.type == schema_pb2.FLOAT:
-        low = 0.0 if column.low is None else column.low
-        high = low + 1.0 if column.high is None else column.high
+        low, high = _range(column)
         return pa.array((low + (high - low) * uniform).astype(np.float32))
-    # The cube gives the value of rank r a share that falls with r to the power 2/3: Zipf's law, with a light head.
-    ranks = np.minimum((recipe.vocabulary * uniform**3).astype(np.int64), recipe.vocabulary - 1)
+    ranks = np.minimum((recipe.vocabulary * uniform**_SKEW).astype(np.int64), recipe.vocabulary - 1)
     if column.type == schema_pb2.INT:
         return pa.array(ranks + _lowest(recipe))
     if column.tokens:
         return pa.array([token.decode() for token in column.tokens]).take(pa.array(ranks))
     return pc.binary_join_element_wise(pa.scalar(f"{column.name}_"), pa.array(ranks).cast(pa.string()), "")
+
+
+def _range(column: Column) -> tuple[float, float]:
+    low = 0.0 if column.low is None else column.low
+    return low, low + 1.0 if column.high is None else column.high
 
 
 def _lowest(recipe: Recipe) -> int:

@@ -82,8 +82,8 @@ def simulate_split(
         due = _rounded((done + rows) * ctr)
         click, conversion = _labels(random, rows, due - clicks, _rounded(due * cvr) - _rounded(clicks * cvr))
         yield Sessions(
-            _draw_all(of_users, random, sessions, len(lengths)),
-            _draw_all(of_impressions, random, done, rows),
+            draw_all(of_users, random, sessions, len(lengths)),
+            draw_all(of_impressions, random, done, rows),
             lengths,
             first,
             click,
@@ -110,18 +110,27 @@ def impression_rows(sessions: Sessions, names: Sequence[str], log: LogFormat) ->
     }
     for name in names:
         of_user = name in sessions.users.schema.names
-        column = _heaviest(sessions.users[name] if of_user else sessions.own[name], log.max_values)
+        column = heaviest(sessions.users[name] if of_user else sessions.own[name], log.max_values)
         columns[name] = column.take(user) if of_user else column
     return pa.RecordBatch.from_pydict(columns)
+
+
+def heaviest(column: pa.Array, most: int) -> pa.Array:
+    """A column as the log has it: of a list its first values, which weigh most."""
+    return pc.list_slice(column, 0, most, return_fixed_size_list=False) if pa.types.is_list(column.type) else column
+
+
+def draw_all(recipes: Sequence[Recipe], random: np.random.Generator, first_row: int, rows: int) -> pa.RecordBatch:
+    """Draws features, and their weights, for consecutive rows; see `draw`."""
+    columns: dict[str, pa.Array] = {}
+    for recipe in recipes:
+        columns |= draw(recipe, random, first_row, rows)
+    return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
 def ticks(time_us: np.ndarray, unit: Literal["s", "ms", "us"]) -> np.ndarray:
     """Microseconds, int64 [B], as whole numbers of a unit, rounded down."""
     return time_us // {"s": 1_000_000, "ms": 1_000, "us": 1}[unit]
-
-
-def _heaviest(column: pa.Array, most: int) -> pa.Array:
-    return pc.list_slice(column, 0, most, return_fixed_size_list=False) if pa.types.is_list(column.type) else column
 
 
 def _session_lengths(random: np.random.Generator, rows: int) -> np.ndarray:
@@ -142,10 +151,3 @@ def _labels(random: np.random.Generator, rows: int, clicks: int, conversions: in
 def _rounded(number: float) -> int:
     """The nearest whole number, halves up, so that a share of a growing number never takes two steps at once."""
     return int(number + 0.5)
-
-
-def _draw_all(recipes: Sequence[Recipe], random: np.random.Generator, first_row: int, rows: int) -> pa.RecordBatch:
-    columns: dict[str, pa.Array] = {}
-    for recipe in recipes:
-        columns |= draw(recipe, random, first_row, rows)
-    return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))

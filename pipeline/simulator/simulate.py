@@ -1,7 +1,8 @@
 """`esmm simulate`: the files of a simulated log."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, cast, get_args
 
@@ -24,6 +25,10 @@ from pipeline.simulator.ali_ccp import AliCcpFiles, check_recipes
 from pipeline.simulator.features import Recipe, recipes
 from pipeline.simulator.flat import EventFiles, FlatFiles
 from pipeline.simulator.impressions import Sessions, simulate_split
+from pipeline.simulator.latent import latent_features
+from pipeline.simulator.sizes import DEFAULT_SELECTION_BIAS
+from pipeline.simulator.truth import Truth
+from pipeline.simulator.truth_file import TruthFile
 from schema import contract, load
 from schema.errors import InputError
 
@@ -54,9 +59,12 @@ def simulate(
     ctr: float,
     cvr: float,
     seed: int,
+    truth: Path | None = None,
+    selection_bias: float | None = None,
 ) -> list[Path]:
-    """Writes a log with made-up values for a configuration's schema; the labels depend on no feature.
+    """Writes a log with made-up values for a configuration's schema.
 
+    The labels depend on no feature, or, with `truth`, on those that the configuration's fields are made of.
     The first half of the impressions, by time, are the train split. With the same sizes and seed every format holds
     the same impressions. No file has its name before all of them are whole.
 
@@ -66,18 +74,22 @@ def simulate(
         file_format: One of `FORMATS`.
         out: Folder to write to; it is made if it is not there.
         impressions: Of both splits, at least 1.
-        ctr: Share of impressions that are clicked.
-        cvr: Share of clicks that convert.
+        ctr: Share of impressions that are clicked; with `truth`, expected.
+        cvr: Share of clicks that convert; with `truth`, expected.
         seed: Not negative.
+        truth: Parquet file for the eval half's impressions with their true probabilities, see `TruthFile`.
+        selection_bias: How much what makes people click also makes them buy, see `Truth`; not without `truth`, and by
+            default `DEFAULT_SELECTION_BIAS`.
 
     Returns:
         The files.
 
     Raises:
         InputError: An argument is out of its range, the format can't hold the schema's features, a feature has the name
-            of another column, or the folder has such files already or can't be written to.
+            of another column, or the files are there already or can't be written.
     """
     _check_arguments(file_format, impressions, ctr, cvr, seed)
+    bias = _checked_bias(truth, selection_bias)
     log = config.data.log
     drawn = recipes(schema, log)
     features = list(load.usable_features(schema, contract.SERVING))
@@ -94,15 +106,36 @@ def simulate(
     of_users = {field.source for field in config.fields if field.entity == "user"}
     of_users |= {recipe.name for recipe in drawn if is_common(recipe.column)}
     middle = (impressions + 1) // 2
-    halves = {"train": range(middle), "eval": range(middle, impressions)}
+    halves = {contract.TRAIN_SPLIT: range(middle), contract.EVAL_SPLIT: range(middle, impressions)}
     names = {split: _file_names(file_format, split, log) for split in halves}
-    with _whole_files(out, [name for by_role in names.values() for name in by_role.values()]) as unfinished:
+    log_files = [name for by_role in names.values() for name in by_role.values()]
+    labels: Truth | None = None
+    truth_file: TruthFile | None = None
+    if truth:
+        if truth.resolve() in [(out / name).resolve() for name in log_files]:
+            raise InputError(f"--truth should be none of the log's files. Received: {truth}")
+        truth_file = TruthFile(truth, features, log)
+        telling = latent_features(drawn, config.fields, log.max_values)
+        labels = Truth(drawn, telling, of_users, ctr=ctr, cvr=cvr, selection_bias=bias, seed=seed)
+    with truth_file or contextlib.nullcontext(), _whole_files(out, log_files) as unfinished:
         for split, numbers in halves.items():
             paths = {role: unfinished[name] for role, name in names[split].items()}
+            stream = simulate_split(drawn, of_users, numbers, ctr, cvr, seed)
+            if labels:
+                stream = _labelled(stream, labels, truth_file if split == contract.EVAL_SPLIT else None)
             with contextlib.closing(_open(file_format, paths, drawn, features, log, key, seed)) as files:
-                for sessions in simulate_split(drawn, of_users, numbers, ctr, cvr, seed):
+                for sessions in stream:
                     files.write(sessions)
-    return [out / name for name in unfinished]
+    return [*(out / name for name in log_files), *([truth] if truth else [])]
+
+
+def _labelled(stream: Iterable[Sessions], labels: Truth, file: TruthFile | None) -> Iterator[Sessions]:
+    """The stream with labels by the truth, which is written down, too, if there is a file for it."""
+    for sessions in stream:
+        labelled = labels.label(sessions)
+        if file:
+            file.write(labelled)
+        yield labelled.sessions
 
 
 def _check_arguments(file_format: str, impressions: int, ctr: float, cvr: float, seed: int) -> None:
@@ -115,6 +148,16 @@ def _check_arguments(file_format: str, impressions: int, ctr: float, cvr: float,
     for option, share in (("--ctr", ctr), ("--cvr", cvr)):
         if not 0 <= share <= 1:
             raise InputError(f"{option} should be from 0 to 1. Received: {share}")
+
+
+def _checked_bias(truth: Path | None, selection_bias: float | None) -> float:
+    if selection_bias is None:
+        return DEFAULT_SELECTION_BIAS
+    if truth is None:
+        raise InputError(f"--selection-bias should come with --truth. Received: {selection_bias} without it")
+    if not 0 <= selection_bias < math.inf:
+        raise InputError(f"--selection-bias should be 0 or larger, and finite. Received: {selection_bias}")
+    return selection_bias
 
 
 def _check_names(features: Sequence[str], log: LogFormat) -> None:

@@ -53,3 +53,6 @@ LONGEST_SESSION = 86
 # Shares of the release are 0.04 and 0.005; with this cvr 2,000 impressions already hold some conversions.
 DEFAULT_CTR = 0.04
 DEFAULT_CVR = 0.05
+
+# The click's signal and that of the conversion alone have equal parts in the conversion's.
+DEFAULT_SELECTION_BIAS = 1.0

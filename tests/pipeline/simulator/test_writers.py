@@ -172,6 +172,18 @@ class TestAliCcpFormat:
         lines = (tmp_path / "common_features_train.csv").read_text().splitlines()
         assert {field for line in lines for field, _, _ in features(*line.split(",")[1:])} == USER
 
+    def test_a_truth_has_the_test_half_as_it_is_read_and_nothing_else_of_it(self, logs, tmp_path):
+        *files, truth = write("ali_ccp", "ali_ccp", tmp_path / "log", truth=tmp_path / "truth.parquet")
+        expected = parquet_rows(truth)
+        for wanted, row in zip(expected, ali_ccp_rows(tmp_path / "log", "test", 50), strict=True):
+            assert 0 < wanted.pop("true_pctr") < 1
+            assert 0 < wanted.pop("true_pcvr") < 1
+            del row["impression_id"]
+            assert row == wanted
+        assert sum(row["click"] for row in expected) > 60
+        without = logs / "ali_ccp" / "ali_ccp"  # labels are in the skeleton
+        assert all(path.read_bytes() == (without / path.name).read_bytes() for path in files if "common" in path.name)
+
     def test_features_that_it_cannot_hold(self, tmp_path):
         with pytest.raises(InputError, match=r"Received: feature `user_active_degree`, BYTES"):
             write("kuairand", "ali_ccp", tmp_path)
