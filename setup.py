@@ -26,6 +26,7 @@ setup(
         "models",
         "pipeline",
         "pipeline.bench",
+        "pipeline.compare",
         "pipeline.runners",
         "pipeline.simulator",
     ],

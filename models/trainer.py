@@ -1,6 +1,7 @@
-"""The run_fn of TFX's Trainer."""
+"""The run_fn of TFX's Trainer, and the training in it."""
 
 import os
+from collections.abc import Sequence
 
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -9,7 +10,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.utils import io_utils
 
 from models import inputs, optimizers, signatures, vocabulary_files
-from models.conversion_model import Priors
+from models.conversion_model import ConversionModel, Priors
 from models.network import Shape
 from models.progress import ProgressCallback
 from models.registry import make_model
@@ -35,30 +36,55 @@ def run_fn(fn_args: FnArgs) -> None:
     Raises:
         InputError: The loss stopped being a number.
     """
-    fields = schema_fields.from_json(fn_args.custom_config[FIELDS_KEY])
-    model_settings = ModelSettings.model_validate_json(fn_args.custom_config[MODEL_KEY])
-    train = TrainSettings.model_validate_json(fn_args.custom_config[TRAIN_KEY])
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
+    model = train(
+        fn_args.train_files,
+        transform,
+        schema_fields.from_json(fn_args.custom_config[FIELDS_KEY]),
+        ModelSettings.model_validate_json(fn_args.custom_config[MODEL_KEY]),
+        TrainSettings.model_validate_json(fn_args.custom_config[TRAIN_KEY]),
+    )
     schema = io_utils.parse_pbtxt_file(fn_args.schema_path, schema_pb2.Schema())
+    signatures.export(model, transform, schema, fn_args.serving_model_dir)
 
+
+def train(
+    file_patterns: Sequence[str],
+    transform: tft.TFTransformOutput,
+    fields: tuple[Field, ...],
+    model_settings: ModelSettings,
+    settings: TrainSettings,
+) -> ConversionModel:
+    """Trains a model.
+
+    Args:
+        file_patterns: Patterns of the transformed training examples' files.
+        transform: The transform graph that they come from.
+        fields: The model's inputs.
+        model_settings: Which model, and its shape.
+        settings: How to train it; with the same seed and files it is the same model, but for the order of sums.
+
+    Raises:
+        InputError: The loss stopped being a number.
+    """
     spec = transform.transformed_feature_spec()
-    counts = inputs.count(fn_args.train_files, spec)
-    steps = train.epochs * -(-counts.examples // train.batch_size)
+    counts = inputs.count(file_patterns, spec)
+    steps = settings.epochs * -(-counts.examples // settings.batch_size)
 
-    tf.keras.utils.set_random_seed(train.seed)
+    tf.keras.utils.set_random_seed(settings.seed)
     # Rule of succession: a rate of exactly 1 has no logit.
     priors = Priors((counts.clicks + 1) / (counts.examples + 2), (counts.conversions + 1) / (counts.clicks + 2))
     model = make_model(Shape(fields, embedding_rows(transform, fields), model_settings), priors)
-    model.compile(optimizer=optimizers.make_optimizer(model, model.tables, train, steps))
-    examples = inputs.read_packed(fn_args.train_files, spec, train.batch_size, train.shuffle_buffer, train.seed)
-    progress = ProgressCallback(counts.examples, train.batch_size, train.epochs)
-    history = model.fit(examples, epochs=train.epochs, verbose=0, callbacks=[progress])
+    model.compile(optimizer=optimizers.make_optimizer(model, model.tables, settings, steps))
+    examples = inputs.read_packed(file_patterns, spec, settings.batch_size, settings.shuffle_buffer, settings.seed)
+    progress = ProgressCallback(counts.examples, settings.batch_size, settings.epochs)
+    history = model.fit(examples, epochs=settings.epochs, verbose=0, callbacks=[progress])
     loss = history.history["loss"][-1]
     if not tf.math.is_finite(loss):
         raise InputError(
             f"the training loss should be finite. Received: {loss}; a lower `train.learning_rate` may help"
         )
-    signatures.export(model, transform, schema, fn_args.serving_model_dir)
+    return model
 
 
 def embedding_rows(transform: tft.TFTransformOutput, fields: tuple[Field, ...]) -> dict[str, int]:

@@ -15,6 +15,7 @@ import typer
 from rich.text import Text
 
 from pipeline import screen
+from pipeline.compare.choice import check_user_field, chosen_models
 from pipeline.config import Config, load_config, to_yaml
 from pipeline.failures import ComponentFailed
 from pipeline.root import Root
@@ -69,6 +70,39 @@ def run(
             result = local.run(tree, places, console, log)
     if not result.blessed:
         raise typer.Exit(EXIT_NOT_BLESSED)
+
+
+@app.command()
+def compare(
+    config: ConfigOption,
+    models: Annotated[str, typer.Option(help="all, or names like base,esmm.")],
+    out: Annotated[Path, typer.Option(help="Folder for results; what it has finished is not done again.")],
+    overrides: SetOption = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many: each model is trained with 1, 2, …")] = 3,
+    root: Annotated[Path | None, typer.Option(help="Folder of the run's files. Default: runs/<name>.")] = None,
+    user_field: Annotated[str | None, typer.Option(help="Field that is the user, for GAUC.")] = None,
+    truth: Annotated[Path | None, typer.Option(help="File of `esmm simulate --truth`, of the same log.")] = None,
+) -> None:
+    """Train models on the same examples and compare them. Exit code 0: all are done, 2: bad input, 1: one failed."""
+    with _errors_told():
+        tree = _load_checked(config, overrides)
+        chosen = chosen_models(models)
+        if user_field:
+            check_user_field(tree.fields, user_field)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            log = out / f"{datetime.now():%Y%m%d-%H%M%S}.log"
+            log.touch()
+        except OSError as error:
+            raise InputError(f"--out should be a folder to write to. Received: {out}: {error.strerror}") from None
+        with screen.noise_to(log) as console:
+            console.print(f"[bold]{tree.name}[/bold]  {', '.join(chosen)}\nlog  {log}", soft_wrap=True)
+            from pipeline.compare.compare import compare as compare_models
+
+            places = Root((root or Path("runs") / tree.name).resolve())
+            done = compare_models(tree, places, chosen, seeds, out, user_field, truth, console, log)
+    if not done:
+        raise typer.Exit(EXIT_FAILED)
 
 
 @app.command()

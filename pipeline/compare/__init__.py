@@ -1,0 +1,1 @@
+"""`esmm compare`: the models on the same examples, by their metrics."""
