@@ -1,11 +1,13 @@
 """One embedding table for all fields."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
+from models import histories
+from models.attention import AttentionPooling
 from schema import fields as schema_fields
 from schema import layout
 from schema.fields import Field
@@ -23,12 +25,20 @@ class FusedEmbedding(tf.keras.layers.Layer):
     Output: float32 [B, F·D], a vector of length D per field, first the fields of one value without weight.
     """
 
-    def __init__(self, fields: Sequence[Field], rows: Mapping[str, int], dim: int, stddev: float):
+    def __init__(
+        self,
+        fields: Sequence[Field],
+        rows: Mapping[str, int],
+        dim: int,
+        stddev: float,
+        attention: Callable[[], AttentionPooling] | None = None,
+    ):
         """Args:
         fields: The embedded fields, in the order of their slots.
         rows: Number of ids of each field with a vocabulary of its own, the missing one included.
         dim: D.
         stddev: Standard deviation of the initial values.
+        attention: Makes what pools a history (see `histories`); without it histories are pooled like other fields.
         """
         super().__init__(name="embedding")
         self._dim = dim
@@ -37,8 +47,10 @@ class FusedEmbedding(tf.keras.layers.Layer):
         first_row_of = {field.name: first_row for field, first_row in zip(owners, first_rows, strict=True)}
         slots, weight_slots = layout.slots(fields), layout.slots(schema_fields.weighted(fields))
         single = [field for field in fields if field.slots == 1 and not field.weights]
+        candidates = {name: slots[candidate] for name, candidate in histories.candidates(fields).items()}
+        self._attentions = {name: attention() for name in candidates} if attention else {}
         self._pooled = [
-            _Pooled(field.pooling, slots[field.name], weight_slots.get(field.name))
+            _Pooled(field, slots[field.name], weight_slots.get(field.name), candidates.get(field.name))
             for field in fields
             if field not in single
         ]
@@ -58,17 +70,23 @@ class FusedEmbedding(tf.keras.layers.Layer):
             by_value = tf.cast(ids[:, pooled.slots] != 0, vectors.dtype)
             if weights is not None and pooled.weights:
                 by_value *= weights[:, pooled.weights]
-            parts.append(_pool(vectors[:, pooled.slots], by_value, pooled.pooling))
+            values = vectors[:, pooled.slots]
+            if pooled.field.name in self._attentions:
+                attention = self._attentions[pooled.field.name]
+                parts.append(attention(values, by_value, vectors[:, pooled.candidate]))
+            else:
+                parts.append(_pool(values, by_value, pooled.field.pooling))
         return tf.ensure_shape(tf.concat(parts, axis=1), [None, self._num_fields * self._dim])
 
 
 @dataclass(frozen=True)
 class _Pooled:
-    """How a field with several values, or with weights, is pooled, and where it stands in the packed features."""
+    """A field with several values, or with weights, and where it, and its candidate, stand in the packed features."""
 
-    pooling: str
+    field: Field
     slots: slice
     weights: slice | None
+    candidate: slice | None
 
 
 def _pool(vectors: tf.Tensor, weights: tf.Tensor, pooling: str) -> tf.Tensor:

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import tensorflow as tf
 
+from models.attention import AttentionPooling
+from models.cross import CrossTower
 from models.embeddings import FusedEmbedding
+from models.mmoe import MixtureOfExperts
 from models.settings import ModelSettings
-from models.towers import MlpTower
+from models.towers import DenseLayers, MlpTower
 from schema import contract
 from schema import fields as schema_fields
 from schema.fields import Field
@@ -29,7 +33,7 @@ class Shape:
 
 
 class Network(tf.keras.layers.Layer):
-    """From features to the logits of its towers, which share the embedding.
+    """From features to the logits of its towers, which share the embedding and, of `mmoe`, the experts.
 
     Input: `ids` int64 [B, S]; if there are weighted fields, `weights` float32 [B, W]; and if there are dense fields,
     `dense` float32 [B, N].
@@ -48,14 +52,27 @@ class Network(tf.keras.layers.Layer):
         """
         super().__init__(name=name)
         settings = shape.settings
-        embedded = schema_fields.embedded(shape.fields)
-        self.embedding = FusedEmbedding(embedded, shape.rows, settings.embedding_dim, settings.embedding_stddev)
+        dense = DenseLayers(**settings.mlp.model_dump())
+        attention = partial(AttentionPooling, settings.din.hidden_units, dense) if settings.tower == "din" else None
+        self.embedding = FusedEmbedding(
+            schema_fields.embedded(shape.fields),
+            shape.rows,
+            settings.embedding_dim,
+            settings.embedding_stddev,
+            attention,
+        )
+        self._experts = MixtureOfExperts(priors, settings.mmoe, dense) if settings.tower == "mmoe" else None
+        make_tower = partial(CrossTower, settings=settings.cross) if settings.tower == "cross" else MlpTower
         self.towers = {
-            name: MlpTower(settings.hidden_units, prior, name=f"{name}_tower") for name, prior in priors.items()
+            name: make_tower(settings.hidden_units, prior, name=f"{name}_tower", dense=dense)
+            for name, prior in priors.items()
         }
 
     def call(self, features: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
         inputs = self.embedding(features[contract.IDS], features.get(contract.WEIGHTS))
         if contract.DENSE in features:
             inputs = tf.concat([inputs, features[contract.DENSE]], axis=1)
-        return {name: tf.squeeze(tower(inputs), axis=1) for name, tower in self.towers.items()}
+        by_tower = self._experts(inputs, training=training) if self._experts else dict.fromkeys(self.towers, inputs)
+        return {
+            name: tf.squeeze(tower(by_tower[name], training=training), axis=1) for name, tower in self.towers.items()
+        }

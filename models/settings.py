@@ -6,8 +6,10 @@ from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, Po
 from pydantic import Field as Limits
 
 ModelName = Literal["base", "aman", "oversampling", "unbias", "division", "esmm_ns", "esmm", "escm2_ipw", "escm2_dr"]
+TowerName = Literal["mlp", "cross", "din", "mmoe"]
 
 _Share = Annotated[float, Limits(gt=0, le=1)]
+_Widths = Annotated[tuple[PositiveInt, ...], Limits(min_length=1)]
 
 
 class _Settings(BaseModel):
@@ -52,6 +54,50 @@ class Escm2Settings(_Settings):
     ctcvr_weight: NonNegativeFloat = 1.0
 
 
+class MlpSettings(_Settings):
+    """Of the dense layers of every kind of tower.
+
+    Attributes:
+        dropout: Share of a tower's, or an expert's, hidden units that each training step leaves out.
+        l2: What the kernels' sum of squares is multiplied by in the loss.
+        batch_norm: Whether a tower's, or an expert's, hidden units are normalised by their batch before the ReLU.
+        kernel_initializer: Of the kernels.
+    """
+
+    dropout: Annotated[float, Limits(ge=0, lt=1)] = 0.0
+    l2: NonNegativeFloat = 0.0
+    batch_norm: bool = False
+    kernel_initializer: Literal["glorot_uniform", "glorot_normal", "he_uniform", "he_normal"] = "glorot_uniform"
+
+
+class CrossSettings(_Settings):
+    """Attributes:
+    layers: How many cross layers a tower has below its dense ones.
+    projection_dim: Rank of their kernels; without it the kernels are square.
+    """
+
+    layers: PositiveInt = 3
+    projection_dim: PositiveInt | None = None
+
+
+class DinSettings(_Settings):
+    """Attributes:
+    hidden_units: Widths of the hidden layers that tell how much a value of a history has to do with the candidate.
+    """
+
+    hidden_units: _Widths = (36,)
+
+
+class MmoeSettings(_Settings):
+    """Attributes:
+    experts: How many a network's towers share.
+    hidden_units: Widths of each expert's layers.
+    """
+
+    experts: PositiveInt = 4
+    hidden_units: _Widths = (128,)
+
+
 class ModelSettings(_Settings):
     """Which model, and the shape of its networks; defaults as in Ma et al., SIGIR 2018, section 3.1.
 
@@ -60,13 +106,22 @@ class ModelSettings(_Settings):
         embedding_dim: D, length of a value's embedding vector.
         embedding_stddev: Standard deviation that embeddings are initialised with.
         hidden_units: Widths of each tower's hidden layers.
+        tower: What stands between embedding and logit: dense layers alone (`mlp`), cross layers below them (`cross`),
+            experts below them (`mmoe`); or dense layers, and attention in the embedding's pooling (`din`).
+        mlp: Of the dense layers.
+        cross: Of that tower alone; so with `din` and `mmoe`.
         aman: Of that model alone; so with the others.
     """
 
     name: ModelName = "esmm"
     embedding_dim: PositiveInt = 18
     embedding_stddev: PositiveFloat = 0.01
-    hidden_units: Annotated[tuple[PositiveInt, ...], Limits(min_length=1)] = (360, 200, 80)
+    hidden_units: _Widths = (360, 200, 80)
+    tower: TowerName = "mlp"
+    mlp: MlpSettings = MlpSettings()
+    cross: CrossSettings = CrossSettings()
+    din: DinSettings = DinSettings()
+    mmoe: MmoeSettings = MmoeSettings()
     aman: AmanSettings = AmanSettings()
     oversampling: OversamplingSettings = OversamplingSettings()
     unbias: UnbiasSettings = UnbiasSettings()

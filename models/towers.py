@@ -2,8 +2,51 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class DenseLayers:
+    """Makes the dense layers of a network, all initialised and regularised in the same way.
+
+    Attributes:
+        dropout: Share of the hidden units that each training step leaves out, in [0, 1).
+        l2: What the kernels' sum of squares is multiplied by in the loss.
+        batch_norm: Whether hidden units are normalised before the ReLU.
+        kernel_initializer: Keras' name of it.
+    """
+
+    dropout: float = 0.0
+    l2: float = 0.0
+    batch_norm: bool = False
+    kernel_initializer: str = "glorot_uniform"
+
+    @property
+    def regularizer(self) -> tf.keras.regularizers.Regularizer | None:
+        """Of a kernel."""
+        return tf.keras.regularizers.L2(self.l2) if self.l2 else None
+
+    def layer(self, units: int, **options: Any) -> tf.keras.layers.Dense:
+        """One dense layer; options are Keras' own."""
+        return tf.keras.layers.Dense(
+            units, kernel_initializer=self.kernel_initializer, kernel_regularizer=self.regularizer, **options
+        )
+
+    def hidden(self, widths: Sequence[int]) -> tf.keras.Sequential:
+        """Hidden layers with ReLU, from float32 [B, width] to float32 [B, widths[-1]]."""
+        stack = tf.keras.Sequential()
+        for width in widths:
+            # Batch normalisation has a shift of its own.
+            stack.add(self.layer(width, use_bias=not self.batch_norm))
+            if self.batch_norm:
+                stack.add(tf.keras.layers.BatchNormalization())
+            stack.add(tf.keras.layers.ReLU())
+            if self.dropout:
+                stack.add(tf.keras.layers.Dropout(self.dropout))
+        return stack
 
 
 class MlpTower(tf.keras.layers.Layer):
@@ -12,19 +55,17 @@ class MlpTower(tf.keras.layers.Layer):
     Input: float32 [B, width]. Output: logits, float32 [B, 1].
     """
 
-    def __init__(self, hidden_units: Sequence[int], prior: float, name: str):
+    def __init__(self, hidden_units: Sequence[int], prior: float, name: str, dense: DenseLayers):
         """Args:
         hidden_units: Widths of the hidden layers.
         prior: Probability, in (0, 1), that the untrained tower answers with: the last bias is its logit.
         name: Of the layer.
+        dense: Makes its layers.
         """
         super().__init__(name=name)
         bias = tf.keras.initializers.Constant(math.log(prior / (1 - prior)))
-        self._layers = [tf.keras.layers.Dense(units, activation="relu") for units in hidden_units]
-        self._layers.append(tf.keras.layers.Dense(1, bias_initializer=bias))
+        self._hidden = dense.hidden(hidden_units)
+        self._logit = dense.layer(1, bias_initializer=bias)
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        hidden = inputs
-        for layer in self._layers:
-            hidden = layer(hidden)
-        return hidden
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        return self._logit(self._hidden(inputs, training=training))

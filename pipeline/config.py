@@ -5,11 +5,20 @@ from pathlib import Path
 from typing import Annotated, Any, Self, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic import Field as Limits
 
 from components.data_guard.settings import GuardSettings
 from components.impression_example_gen.log_format import IMPRESSIONS, FlatFormat, LogFormat
+from models import histories
 from models.settings import ModelSettings, TrainSettings
 from schema.check import nearest
 from schema.errors import InputError
@@ -153,6 +162,17 @@ class Config(_Tree):
             named = [{"name": name, **(rest or {})} for name, rest in fields.items()]
             return {**values, "fields": named}
         return values
+
+    @field_validator("model")
+    @classmethod
+    def _din_has_a_history(cls, model: ModelSettings, info: ValidationInfo) -> ModelSettings:
+        # Without `fields` in the data they have errors of their own, which are told first.
+        if model.tower == "din" and "fields" in info.data and not histories.candidates(info.data["fields"]):
+            raise ValueError(
+                "tower din should have a field of several values whose `vocabulary` is a field of one value. "
+                f"Received: {len(info.data['fields'])} fields, none of them such"
+            )
+        return model
 
 
 def load_config(name_or_path: str, overrides: Sequence[str] = ()) -> Config:

@@ -6,7 +6,9 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.attention import AttentionPooling
 from models.embeddings import FusedEmbedding
+from models.towers import DenseLayers
 from schema.fields import Field
 
 USER = Field(name="user_id", entity="user")
@@ -23,6 +25,29 @@ def _embedding(fields, rows, dim=2) -> FusedEmbedding:
     count = sum(rows[field.name] for field in fields)
     embedding.table.assign(np.arange(count)[:, None] + np.arange(dim) * 100.0)
     return embedding
+
+
+def _attending(fields, rows) -> FusedEmbedding:
+    """Histories are pooled by attention; with random weights, biases too."""
+    embedding = FusedEmbedding(fields, rows, 2, stddev=1.0, attention=lambda: AttentionPooling((5,), DenseLayers()))
+    embedding(_ids(np.zeros((1, sum(field.slots for field in fields)))), tf.zeros([1, 9]))
+    generator = np.random.default_rng(0)
+    embedding.set_weights([generator.normal(size=weight.shape) for weight in embedding.get_weights()])
+    return embedding
+
+
+def _attend(embedding: FusedEmbedding, number: int, values: list[int], weights: list[float], candidate: int):
+    """What a history's attention makes of rows of the table, in NumPy."""
+    parameters = [
+        weight.astype(np.float64) for weight in embedding.get_weights() if weight.shape != embedding.table.shape
+    ]
+    k1, b1, k2, b2 = parameters[4 * number : 4 * number + 4]
+    table = embedding.table.numpy().astype(np.float64)
+    pooled, c = np.zeros(2), table[candidate]
+    for value, weight in zip(values, weights, strict=True):
+        v = table[value]
+        pooled += weight * (np.maximum(np.concatenate([v, c, v - c, v * c]) @ k1 + b1, 0) @ k2 + b2) * v
+    return pooled
 
 
 def _ids(rows) -> tf.Tensor:
@@ -202,3 +227,52 @@ def test_pooling_agrees_with_numpy(ids, poolings):
             parts.append(sum((table[first_row + value] for value in present), np.zeros(3)) / max(divisor, 1))
         expected.append(np.concatenate(parts))
     np.testing.assert_allclose(embedding(_ids(ids)), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_histories_are_pooled_by_attention_of_their_candidate():
+    shared = _history("mean").model_copy(update={"vocabulary": "video"})
+    fields = [
+        shared.model_copy(update={"name": "favourites", "values": 2, "weights": "w"}),
+        USER,
+        Field(name="tags", entity="item", values=2),
+        Field(name="video", entity="item"),
+        shared,
+        Field(name="first_seen", entity="user", vocabulary="video"),
+    ]
+    # First rows: user_id 0, tags 4, video 8.
+    # Slots: favourites 0 and 1, user_id 2, tags 3 and 4, video 5, history 6 to 8.
+    embedding = _attending(fields, {"user_id": 4, "tags": 4, "video": 5})
+    ids = [[1, 3, 2, 1, 3, 4, 3, 2, 0, 1], [2, 0, 1, 2, 0, 0, 1, 1, 1, 0], [0, 0, 3, 0, 0, 2, 0, 0, 0, 4]]
+    weights = [[2.0, -0.5], [1, 0], [0, 0]]
+    vectors = embedding(_ids(ids), tf.constant(weights)).numpy()
+    table = embedding.table.numpy()
+    # The fields of one value come first, then the others.
+    nothing = np.zeros(2)
+    expected = [
+        [table[2], table[12], table[9]],
+        # The candidate is missing: its row is the one for that.
+        [table[1], table[8], table[8]],
+        [table[3], table[10], table[12]],
+    ]
+    expected[0] += [_attend(embedding, 0, [9, 11], [2, -0.5], 12), (table[5] + table[7]) / 2]
+    expected[0] += [_attend(embedding, 1, [11, 10], [1, 1], 12)]
+    expected[1] += [_attend(embedding, 0, [10], [1], 8), table[6], _attend(embedding, 1, [9, 9, 9], [1, 1, 1], 8)]
+    expected[2] += [nothing, nothing, nothing]
+    np.testing.assert_allclose(vectors, np.reshape(expected, (3, 12)), rtol=1e-4, atol=1e-5)
+
+
+def test_padding_of_a_history_gets_no_gradient():
+    fields = [Field(name="video", entity="item"), _history("mean").model_copy(update={"vocabulary": "video"})]
+    embedding = _attending(fields, {"video": 5})
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(embedding(_ids([[4, 1, 2, 0], [4, 0, 0, 0]])))
+    gradient = tf.convert_to_tensor(tape.gradient(total, embedding.table)).numpy()
+    # Row 0 is the padding, 3 is not looked up.
+    assert (np.abs(gradient).max(axis=1) > 0).tolist() == [False, True, True, False, True]
+
+
+def test_without_attention_histories_are_pooled_like_other_fields():
+    fields = [Field(name="video", entity="item"), _history("sum").model_copy(update={"vocabulary": "video"})]
+    embedding = FusedEmbedding(fields, {"video": 4}, 2, stddev=0.01)
+    embedding.table.assign(np.arange(4)[:, None] + np.arange(2) * 100.0)
+    np.testing.assert_array_equal(embedding(_ids([[2, 1, 3, 0]])), [[2, 102, 4, 204]])

@@ -36,6 +36,18 @@ def test_vocabularies_are_counted_anew_unless_told_otherwise(preset):
         assert tree.vocabularies.carry_on == other
 
 
+def test_din_takes_fields_with_a_history():
+    tree = config.load_config(
+        "kuairand", ["model.tower=din", "fields.watch_history={entity: user, values: 20, vocabulary: video_id}"]
+    )
+    assert tree.model.tower == "din"
+
+
+def test_a_wrong_field_is_told_before_what_din_lacks():
+    with pytest.raises(InputError, match=r"`fields.tags.values`: Input should be greater than 0"):
+        config.load_config("kuairand", ["model.tower=din", "fields.tags.values=0"])
+
+
 def test_files_are_given_by_the_roles_of_the_format():
     with pytest.raises(InputError) as error:
         config.load_config("kuairand", ["data.log.format=events", "data.log.duplicates=null"])
@@ -89,6 +101,20 @@ def test_shown_configuration_reads_back_equal(tmp_path):
             "train.final_learning_rate=2",
             "`train.final_learning_rate`: Input should be less than or equal to 1",
         ),
+        ("model.tower=mlpp", "`model.tower`: Input should be 'mlp', 'cross', 'din' or 'mmoe'. Received: 'mlpp'"),
+        (
+            "model.tower=din",
+            "`model`: tower din should have a field of several values whose `vocabulary` is a field of one value. "
+            "Received: 39 fields, none of them such",
+        ),
+        ("model.mlp.drop_out=0.1", "unknown key `model.mlp.drop_out`; did you mean `dropout`?"),
+        ("model.mlp.dropout=1", "`model.mlp.dropout`: Input should be less than 1. Received: 1"),
+        ("model.mlp.l2=-1", "`model.mlp.l2`: Input should be greater than or equal to 0. Received: -1"),
+        ("model.mlp.kernel_initializer=ones", "`model.mlp.kernel_initializer`: Input should be 'glorot_uniform'"),
+        ("model.cross.layers=0", "`model.cross.layers`: Input should be greater than 0. Received: 0"),
+        ("model.cross.projection_dim=0", "`model.cross.projection_dim`: Input should be greater than 0. Received: 0"),
+        ("model.din.hidden_units=[]", "`model.din.hidden_units`: Tuple should have at least 1 item"),
+        ("model.mmoe.experts=0", "`model.mmoe.experts`: Input should be greater than 0. Received: 0"),
         ("name=../x", "`name`: String should match pattern"),
         ("train=[", "--set train should be YAML"),
         ("train", "--set should be key=value. Received: train"),
