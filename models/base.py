@@ -25,7 +25,7 @@ class BaseModel(ConversionModel):
         """How much each impression counts in the CVR loss, float32 [B]; arguments are those of `terms`."""
         return click
 
-    def terms(self, logits: Logits, click: tf.Tensor, conversion: tf.Tensor) -> dict[str, tf.Tensor]:
+    def terms(self, logits: Logits, click: tf.Tensor, conversion: tf.Tensor, /) -> dict[str, tf.Tensor]:
         weights = tf.stop_gradient(self.conversion_weights(logits, click, conversion))
         losses = objectives.cross_entropy(logits[CVR], conversion)
         return ctr_term(logits, click) | {"cvr_loss": objectives.weighted_mean(losses, weights)}

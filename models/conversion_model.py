@@ -1,6 +1,8 @@
 """What all models have in common: three outputs, and a loss that is a sum of named terms."""
 
-from collections.abc import Mapping
+import itertools
+import operator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -38,18 +40,21 @@ class ConversionModel(tfrs.Model):
         TERMS: Names of the loss's terms, whose means training shows.
         WATCHED: Names of what training shows besides.
         networks: Share nothing with each other.
+        term_names: `TERMS`, unless the settings say otherwise.
     """
 
     TERMS: tuple[str, ...] = ()
     WATCHED: tuple[str, ...] = ()
 
-    def __init__(self, *networks: Network):
+    def __init__(self, *networks: Network, terms: Sequence[str] = ()):
         """Args:
         networks: Their logits' names differ.
+        terms: Names of the loss's terms, where they depend on the settings; else `TERMS`.
         """
         super().__init__()
         self.networks = networks
-        self._means = [tf.keras.metrics.Mean(name) for name in (*self.TERMS, *self.WATCHED)]
+        self.term_names = tuple(terms) or self.TERMS
+        self._means = [tf.keras.metrics.Mean(name) for name in (*self.term_names, *self.WATCHED)]
 
     @property
     def tables(self) -> list[tf.Variable]:
@@ -72,8 +77,12 @@ class ConversionModel(tfrs.Model):
         pctr, pcvr = tf.sigmoid(logits[CTR]), tf.sigmoid(logits[CVR])
         return {contract.PCTR: pctr, contract.PCVR: pcvr, contract.PCTCVR: pctr * pcvr}
 
-    def terms(self, logits: Logits, click: tf.Tensor, conversion: tf.Tensor) -> dict[str, tf.Tensor]:
-        """The loss of a batch as terms to be summed, float32 [], by `TERMS`.
+    def labels(self, inputs: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, ...]:
+        """The labels that `terms` takes, each 1 only where those before it are."""
+        return cumulative_labels(inputs, contract.LABELS)
+
+    def terms(self, logits: Logits, click: tf.Tensor, conversion: tf.Tensor, /) -> dict[str, tf.Tensor]:
+        """The loss of a batch as terms to be summed, float32 [], by their names.
 
         Args:
             logits: Of the towers, by name, float32 [B].
@@ -88,14 +97,18 @@ class ConversionModel(tfrs.Model):
 
     def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Loss of a batch, float32 []. `inputs` also holds `click` and `conversion`, int64 [B]."""
-        click = tf.cast(inputs[contract.CLICK], tf.float32)
-        conversion = click * tf.cast(inputs[contract.CONVERSION], tf.float32)
+        labels = self.labels(inputs)
         logits = self.logits(inputs, training)
-        terms = self.terms(logits, click, conversion)
-        shown = terms | self.watched(logits, click)
+        terms = self.terms(logits, *labels)
+        shown = terms | self.watched(logits, labels[0])
         for mean in self._means:
             mean.update_state(shown[mean.name])
         return tf.add_n(list(terms.values()))
+
+
+def cumulative_labels(inputs: Mapping[str, tf.Tensor], stages: Sequence[str]) -> tuple[tf.Tensor, ...]:
+    """For each stage 1 where it and all before it were reached, float32 [B]; of labels int64 [B]."""
+    return tuple(itertools.accumulate((tf.cast(inputs[stage], tf.float32) for stage in stages), operator.mul))
 
 
 def ctr_term(logits: Logits, click: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -31,6 +31,6 @@ class DivisionModel(ConversionModel):
             contract.PCTCVR: tf.sigmoid(logits[CTCVR]),
         }
 
-    def terms(self, logits: Logits, click: tf.Tensor, conversion: tf.Tensor) -> dict[str, tf.Tensor]:
+    def terms(self, logits: Logits, click: tf.Tensor, conversion: tf.Tensor, /) -> dict[str, tf.Tensor]:
         ctcvr = objectives.cross_entropy(logits[CTCVR], conversion)
         return ctr_term(logits, click) | {"ctcvr_loss": tf.reduce_mean(ctcvr)}

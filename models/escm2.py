@@ -29,7 +29,7 @@ class _Escm2Model(ConversionModel):
         propensities = objectives.propensity(logits[CTR], self._settings.min_propensity)
         return tf.stop_gradient(propensities) if self._settings.stop_gradient else propensities
 
-    def terms(self, logits: Logits, click: tf.Tensor, conversion: tf.Tensor) -> dict[str, tf.Tensor]:
+    def terms(self, logits: Logits, click: tf.Tensor, conversion: tf.Tensor, /) -> dict[str, tf.Tensor]:
         ctcvr = ctcvr_term(logits, conversion)["ctcvr_loss"]
         risk = tf.reduce_mean(self.cvr_risk(logits, click, conversion))
         return ctr_term(logits, click) | {

@@ -19,7 +19,7 @@ class EsmmModel(ConversionModel):
     def __init__(self, shape: Shape, priors: Priors):
         super().__init__(Network(shape, {CTR: priors.click, CVR: priors.conversion}, name="esmm"))
 
-    def terms(self, logits: Logits, click: tf.Tensor, conversion: tf.Tensor) -> dict[str, tf.Tensor]:
+    def terms(self, logits: Logits, click: tf.Tensor, conversion: tf.Tensor, /) -> dict[str, tf.Tensor]:
         return ctr_term(logits, click) | ctcvr_term(logits, conversion)
 
 

@@ -17,5 +17,5 @@ class EsmmNsModel(ConversionModel):
             Network(shape, {CTR: priors.click}, name="ctr"), Network(shape, {CVR: priors.conversion}, name="cvr")
         )
 
-    def terms(self, logits: Logits, click: tf.Tensor, conversion: tf.Tensor) -> dict[str, tf.Tensor]:
+    def terms(self, logits: Logits, click: tf.Tensor, conversion: tf.Tensor, /) -> dict[str, tf.Tensor]:
         return ctr_term(logits, click) | ctcvr_term(logits, conversion)

@@ -3,6 +3,7 @@
 The same graph runs over the training data and inside the served model, so there is no difference between the two.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
@@ -17,6 +18,7 @@ from schema.fields import Field
 # Keys of the custom_config that Transform hands to preprocessing_fn.
 FIELDS_KEY = "fields"
 CARRIED_ON_KEY = "carried_on"
+STAGE_LABELS_KEY = "stage_labels"
 
 _Inputs = Mapping[str, tf.SparseTensor]
 
@@ -27,13 +29,14 @@ def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str
     Args:
         inputs: Raw features and labels; each a SparseTensor [B, number of values].
         custom_config: `fields`: the fields as JSON, see `schema.fields.to_json`; `carried_on`: directory of the
-            vocabularies of an earlier run, if they are carried on.
+            vocabularies of an earlier run, if they are carried on; `stage_labels`: names of the labels beside click and
+            conversion as a JSON list, if there are any.
 
     Returns:
         `ids`: int64 [B, S], see `schema.fields.embedded`.
         `weights`: float32 [B, W], see `schema.fields.weighted`, if there are weighted fields.
         `dense`: float32 [B, N], if there are dense fields.
-        `click`, `conversion`: int64 [B].
+        `click`, `conversion`, and the other labels: int64 [B].
     """
     fields = schema_fields.from_json(custom_config[FIELDS_KEY])
     embedded, dense = schema_fields.embedded(fields), schema_fields.dense(fields)
@@ -54,8 +57,9 @@ def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str
         outputs[contract.WEIGHTS] = _pack(values, weighted, indices, weighted, rows)
     if dense:
         outputs[contract.DENSE] = _columns([_standardised_log(inputs[field.source]) for field in dense])
+    labels = (*contract.LABELS, *json.loads(custom_config.get(STAGE_LABELS_KEY, "[]")))
     # Each on its own, so that what is made of a label can be told by the inputs that it needs.
-    return outputs | {label: tf.squeeze(_columns([inputs[label]]), axis=1) for label in contract.LABELS}
+    return outputs | {label: tf.squeeze(_columns([inputs[label]]), axis=1) for label in labels}
 
 
 def _vocabulary_ids(fields: Sequence[Field], inputs: _Inputs, carried_on: str) -> tf.Tensor:

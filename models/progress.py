@@ -44,7 +44,7 @@ class ProgressCallback(tf.keras.callbacks.Callback):
             "steps": self._epochs * self._steps_per_epoch,
             "epoch": self._epoch + 1,
             "epochs": self._epochs,
-            "loss": float(sum(logs[term] for term in self.model.TERMS)),
+            "loss": float(sum(logs[term] for term in self.model.term_names)),
             "examples_per_second": seen / (self._logged - self._started),
         }
         _LOGGER.info(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from models.aman import AmanModel
 from models.base import BaseModel
+from models.chain import ChainModel
 from models.conversion_model import ConversionModel, Priors
 from models.division import DivisionModel
 from models.escm2 import Escm2DrModel, Escm2IpwModel
@@ -24,6 +25,7 @@ MODELS: Mapping[ModelName, Callable[[Shape, Priors], ConversionModel]] = {
     "esmm": EsmmModel,
     "escm2_ipw": Escm2IpwModel,
     "escm2_dr": Escm2DrModel,
+    "chain": ChainModel,
 }
 
 

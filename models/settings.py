@@ -1,11 +1,23 @@
 """Settings of the model and of its training: the parts of the configuration that the Trainer is given."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 from pydantic import Field as Limits
 
-ModelName = Literal["base", "aman", "oversampling", "unbias", "division", "esmm_ns", "esmm", "escm2_ipw", "escm2_dr"]
+from schema import contract
+
+ModelName = Literal[
+    "base", "aman", "oversampling", "unbias", "division", "esmm_ns", "esmm", "escm2_ipw", "escm2_dr", "chain"
+]
 TowerName = Literal["mlp", "cross", "din", "mmoe"]
 
 _Share = Annotated[float, Limits(gt=0, le=1)]
@@ -110,6 +122,8 @@ class ModelSettings(_Settings):
             experts below them (`mmoe`); or dense layers, and attention in the embedding's pooling (`din`).
         mlp: Of the dense layers.
         cross: Of that tower alone; so with `din` and `mmoe`.
+        stages: Labels of a chain, from `click` to `conversion`; others between them are features that the schema has in
+            TRAINING only, of 0 and 1. Of `chain` alone.
         aman: Of that model alone; so with the others.
     """
 
@@ -122,10 +136,22 @@ class ModelSettings(_Settings):
     cross: CrossSettings = CrossSettings()
     din: DinSettings = DinSettings()
     mmoe: MmoeSettings = MmoeSettings()
+    stages: tuple[str, ...] = contract.LABELS
     aman: AmanSettings = AmanSettings()
     oversampling: OversamplingSettings = OversamplingSettings()
     unbias: UnbiasSettings = UnbiasSettings()
     escm2: Escm2Settings = Escm2Settings()
+
+    @model_validator(mode="after")
+    def _has_stages(self) -> Self:
+        ends = (*self.stages[:1], *self.stages[-1:])
+        if ends != contract.LABELS or len(set(self.stages)) < len(self.stages):
+            raise ValueError(
+                f"stages should go from click to conversion, each once. Received: {', '.join(self.stages) or 'none'}"
+            )
+        if self.stages != contract.LABELS and self.name != "chain":
+            raise ValueError(f"stages are of model `chain`. Received: {', '.join(self.stages)} for {self.name}")
+        return self
 
 
 class TrainSettings(_Settings):

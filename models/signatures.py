@@ -7,19 +7,18 @@ import tensorflow_transform as tft
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from schema import contract
+from schema import contract, load
 
 
 class _Server(tf.Module):
     """Holds all that the signatures use, so that it is saved with them."""
 
-    def __init__(self, model: tf.keras.Model, transform: tft.TFTransformOutput):
+    def __init__(self, model: tf.keras.Model, transform: tft.TFTransformOutput, schema: schema_pb2.Schema):
         super().__init__()
         self._model = model
         self._transform = transform.transform_features_layer()
-        self._raw_spec = {
-            name: feature for name, feature in transform.raw_feature_spec().items() if name not in contract.LABELS
-        }
+        serving = load.usable_features(schema, contract.SERVING)
+        self._raw_spec = {name: feature for name, feature in transform.raw_feature_spec().items() if name in serving}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name=contract.EXAMPLES)])
     def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -38,7 +37,7 @@ def export(model: tf.keras.Model, transform: tft.TFTransformOutput, schema: sche
         schema: The curated schema.
         directory: Where to write to.
     """
-    server = _Server(model, transform)
+    server = _Server(model, transform, schema)
     tf.saved_model.save(server, directory, signatures={contract.SERVING_SIGNATURE: server.serve_examples})
     path = os.path.join(directory, contract.MODEL_SCHEMA_PATH)
     tf.io.gfile.makedirs(os.path.dirname(path))

@@ -267,6 +267,7 @@ def _load_checked(config: str, overrides: list[str] | None) -> Config:
     schema = load.read_schema(load.schema_path(tree.schema_file))
     check.check_schema(schema, tree.data.log.labels.model_dump())
     check.check_fields(schema, tree.fields)
+    check.check_stages(schema, tree.model.stages)
     check.check_slices(schema, tree.evaluation.slices)
     check.check_allowed(schema, tree.guard.allow)
     return tree

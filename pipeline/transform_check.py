@@ -1,5 +1,6 @@
 """Whether the transform, traced on what the schema says of examples, reads and gives what it should."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 
 import tensorflow as tf
@@ -28,11 +29,15 @@ def problems(schema: schema_pb2.Schema, fields: Sequence[Field]) -> Iterator[str
         missing, unknown, or of another dtype or shape than the contract says.
     """
     given: _Outputs = {}
+    labels = (*contract.LABELS, *load.stage_labels(schema))
 
     def without_labels(inputs: Mapping[str, tf.SparseTensor]) -> _Outputs:
-        config = {preprocessing.FIELDS_KEY: schema_fields.to_json(fields)}
+        config = {
+            preprocessing.FIELDS_KEY: schema_fields.to_json(fields),
+            preprocessing.STAGE_LABELS_KEY: json.dumps(labels[len(contract.LABELS) :]),
+        }
         given.update(preprocessing.preprocessing_fn(dict(inputs), config))
-        return {name: tensor for name, tensor in given.items() if name not in contract.LABELS}
+        return {name: tensor for name, tensor in given.items() if name not in labels}
 
     spec = schema_utils.schema_as_feature_spec(schema).feature_spec
     try:
@@ -47,10 +52,10 @@ def problems(schema: schema_pb2.Schema, fields: Sequence[Field]) -> Iterator[str
         return
     for name in sorted(read - load.usable_features(schema, contract.SERVING).keys()):
         yield f"the ids and numbers that preprocessing_fn makes should be of SERVING features only. Received: {name}"
-    yield from _output_problems(given, _expected(fields))
+    yield from _output_problems(given, _expected(fields, labels))
 
 
-def _expected(fields: Sequence[Field]) -> dict[str, tf.TensorSpec]:
+def _expected(fields: Sequence[Field], labels: Sequence[str]) -> dict[str, tf.TensorSpec]:
     slots = sum(field.slots for field in schema_fields.embedded(fields))
     weights = sum(field.slots for field in schema_fields.weighted(fields))
     numbers = len(schema_fields.dense(fields))
@@ -59,7 +64,7 @@ def _expected(fields: Sequence[Field]) -> dict[str, tf.TensorSpec]:
         expected[contract.WEIGHTS] = tf.TensorSpec([None, weights], tf.float32)
     if numbers:
         expected[contract.DENSE] = tf.TensorSpec([None, numbers], tf.float32)
-    return expected | {label: tf.TensorSpec([None], tf.int64) for label in contract.LABELS}
+    return expected | {label: tf.TensorSpec([None], tf.int64) for label in labels}
 
 
 def _output_problems(given: _Outputs, expected: dict[str, tf.TensorSpec]) -> Iterator[str]:

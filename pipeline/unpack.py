@@ -40,7 +40,8 @@ def read_rows(root: Root, split: str, number: int) -> list[Row]:
     fields = schema_fields.from_json(str(transform.properties[spec.FIELDS_KEY]))
     graph = transform.outputs[spec.TRANSFORM_GRAPH_KEY].uri
     example = _example(transform.outputs[spec.TRANSFORMED_EXAMPLES_KEY].uri, graph, split, number)
-    labels = [Row(name, (), (str(example[name]),)) for name in contract.LABELS]
+    others = example.keys() - {*contract.LABELS, contract.IDS, contract.WEIGHTS, contract.DENSE}
+    labels = [Row(name, (), (str(example[name]),)) for name in (*contract.LABELS, *sorted(others))]
     return [*labels, *unpack(example, fields, _tokens(graph, fields))]
 
 
@@ -56,7 +57,7 @@ def _transform(root: Root) -> lineage.Finished:
 
 
 def _example(examples: str, graph: str, split: str, number: int) -> dict[str, np.ndarray]:
-    """Labels int64 [], `ids` int64 [S], `weights` float32 [W], `dense` float32 [N]."""
+    """Labels int64 [], those of stages too, `ids` int64 [S], `weights` float32 [W], `dense` float32 [N]."""
     folder = "Split-"
     splits = sorted(path.name.removeprefix(folder) for path in Path(examples).glob(f"{folder}*"))
     if not splits:

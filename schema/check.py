@@ -46,7 +46,7 @@ def schema_problems(schema: schema_pb2.Schema, label_columns: Mapping[str, str])
     yield from well_formed.problems(schema)
     for label in contract.LABELS:
         feature = training.get(label)
-        if feature is None or (feature.int_domain.min, feature.int_domain.max) != (0, 1):
+        if feature is None or not load.is_label(feature):
             yield (
                 f"the schema should have a feature `{label}` of int_domain {{ min: 0 max: 1 }} in {contract.TRAINING}. "
                 f"Received: {'no such feature' if feature is None else 'another domain'}"
@@ -56,6 +56,21 @@ def schema_problems(schema: schema_pb2.Schema, label_columns: Mapping[str, str])
         column = label_columns[label]
         if column in serving and column not in contract.LABELS:
             yield f"column `{column}` makes the label `{label}`, so the schema should not have it as a feature"
+
+
+def check_stages(schema: schema_pb2.Schema, stages: Sequence[str]) -> None:
+    """Checks that every stage of a chain has a label.
+
+    Raises:
+        InputError: One has none; the message names it.
+    """
+    labels = (*contract.LABELS, *load.stage_labels(schema))
+    for stage in stages:
+        if stage not in labels:
+            raise InputError(
+                f"`model.stages` should be labels of the schema, of int_domain {{ min: 0 max: 1 }} and "
+                f"not_in_environment: {contract.SERVING!r}. Received: {stage}, which is none{nearest(stage, labels)}"
+            )
 
 
 def check_fields(schema: schema_pb2.Schema, fields: Sequence[Field]) -> None:

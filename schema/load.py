@@ -71,6 +71,21 @@ def usable_features(schema: schema_pb2.Schema, environment: str) -> dict[str, sc
     return {f.name: f for f in schema.feature if not is_disabled(f) and environment not in f.not_in_environment}
 
 
+def stage_labels(schema: schema_pb2.Schema) -> tuple[str, ...]:
+    """Names of the labels beside click and conversion: INT features of 0 and 1 that only TRAINING has."""
+    serving = usable_features(schema, contract.SERVING)
+    return tuple(
+        name
+        for name, feature in usable_features(schema, contract.TRAINING).items()
+        if name not in serving and name not in contract.LABELS and is_label(feature)
+    )
+
+
+def is_label(feature: schema_pb2.Feature) -> bool:
+    """Whether its values are 0 and 1."""
+    return feature.type == schema_pb2.INT and (feature.int_domain.min, feature.int_domain.max) == (0, 1)
+
+
 def project(schema: schema_pb2.Schema, names: Collection[str]) -> schema_pb2.Schema:
     """A copy of the schema with the named features only."""
     projected = schema_pb2.Schema()

@@ -36,7 +36,7 @@ class PackedTransform(base_beam_component.BaseBeamComponent):
         examples: With the splits `train` and `eval`.
         schema: The curated schema.
         preprocessing_fn: Dotted name of a function (inputs, custom_config), as TFX's Transform takes it; custom_config
-            has `fields` and, if vocabularies are carried on, `carried_on`, the directory of their files.
+            has `fields`, `stage_labels` and, if vocabularies are carried on, `carried_on`, the folder of their files.
         fields: The model's inputs.
         fingerprint: Of the code.
         carried_on: Transform graph whose vocabularies are carried on; may resolve to none.

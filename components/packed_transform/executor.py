@@ -1,6 +1,7 @@
 """Runs tf.Transform over batches."""
 
 import functools
+import json
 import os
 from typing import Any
 
@@ -42,7 +43,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         fields = schema_fields.from_json(exec_properties[spec.FIELDS_KEY])
         schema_uri = artifact_utils.get_single_uri(input_dict[spec.SCHEMA_KEY])
         curated = load.read_schema(os.path.join(schema_uri, "schema.pbtxt"))
-        config = {spec.FIELDS_KEY: exec_properties[spec.FIELDS_KEY]}
+        stages = load.stage_labels(curated)
+        config = {spec.FIELDS_KEY: exec_properties[spec.FIELDS_KEY], spec.STAGE_LABELS_KEY: json.dumps(stages)}
         if earlier := input_dict.get(spec.CARRIED_ON_KEY):
             earlier_graph = artifact_utils.get_single_uri(earlier)
             carry_on.check(earlier_graph, fields, curated)
@@ -51,7 +53,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         function = import_utils.import_func_from_module(module, name)
         preprocessing_fn = functools.partial(function, custom_config=config)
 
-        schema = load.project(curated, [*schema_fields.features(fields), *contract.LABELS])
+        schema = load.project(curated, [*schema_fields.features(fields), *contract.LABELS, *stages])
         # Where there is nothing to learn, batches of no columns would have no rows.
         analysed = load.project(schema, schema_fields.analysed_features(fields) or schema_fields.features(fields))
         examples = input_dict[spec.EXAMPLES_KEY]

@@ -22,8 +22,8 @@ def test_config_show_prints_the_tree_with_defaults():
     [
         ("train.epoch=1", "unknown key `train.epoch`; did you mean `epochs`?"),
         (
-            "fields.long_view.entity=user",
-            "may never enter the model: the schema marks `long_view` DISABLED (label of another funnel)",
+            "fields.is_comment.entity=user",
+            "may never enter the model: the schema marks `is_comment` DISABLED (label of another funnel)",
         ),
         (
             "fields.time_ms.entity=context",

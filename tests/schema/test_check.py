@@ -265,9 +265,10 @@ def test_check_slices(curated):
 
 def test_kuairand_refuses_other_funnels_labels():
     kuairand = load.read_schema(load.schema_path("kuairand"))
-    assert refusal(kuairand, name="long_view") == (
-        "`fields.long_view` may never enter the model: the schema marks `long_view` DISABLED (label of another funnel)"
+    assert refusal(kuairand, name="is_hate") == (
+        "`fields.is_hate` may never enter the model: the schema marks `is_hate` DISABLED (label of another funnel)"
     )
+    assert refusal(kuairand, name="long_view").startswith("`fields.long_view` should be a feature")
     assert refusal(kuairand, name="time_ms", encoding="log").endswith("DISABLED (time)")
     assert refusal(kuairand, name="is_like").startswith("`fields.is_like` should be a feature of the schema.")
 
@@ -363,3 +364,32 @@ def test_check_fields_tells_of_weights_and_encoding_at_once(curated):
         "`fields.city.encoding` should be vocabulary or hash for a BYTES feature. Received: buckets",
         "`fields.city.keep` heaviest should come with the values' weights, `fields.city.weights`. Received: none",
     ]
+
+
+def test_stages_are_labels():
+    kuairand = load.read_schema(load.schema_path("kuairand"))
+    check.check_stages(kuairand, ["click", "long_view", "conversion"])
+    assert load.stage_labels(kuairand) == ("long_view",)
+    for stage, nearest in (("long_veiw", "; did you mean `long_view`?"), ("tab", ""), ("is_comment", "")):
+        with pytest.raises(InputError) as error:
+            check.check_stages(kuairand, ["click", stage, "conversion"])
+        assert str(error.value) == (
+            "`model.stages` should be labels of the schema, of int_domain { min: 0 max: 1 } and not_in_environment: "
+            f"'SERVING'. Received: {stage}, which is none{nearest}"
+        )
+
+
+@pytest.mark.parametrize(
+    "feature",
+    [
+        'type: INT int_domain { min: 0 max: 2 } not_in_environment: "SERVING"',
+        'type: INT not_in_environment: "SERVING"',
+        'type: FLOAT float_domain { min: 0 max: 1 } not_in_environment: "SERVING"',
+        "type: INT int_domain { min: 0 max: 1 }",
+        'type: INT int_domain { min: 0 max: 1 } not_in_environment: "TRAINING" not_in_environment: "SERVING"',
+        'type: INT int_domain { min: 0 max: 1 } not_in_environment: "SERVING" lifecycle_stage: DISABLED',
+    ],
+)
+def test_what_is_no_label_of_a_stage(curated, feature):
+    text_format.Merge(f'feature {{ name: "cart" {feature} }}', curated)
+    assert load.stage_labels(curated) == ()

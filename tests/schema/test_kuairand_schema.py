@@ -23,7 +23,6 @@ LABEL_SOURCES = {"is_click", "is_like"}
 NEVER_FEATURES = {
     "time_ms",
     "hourmin",
-    "long_view",
     "is_profile_enter",
     "is_comment",
     "is_follow",
