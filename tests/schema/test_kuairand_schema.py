@@ -75,10 +75,10 @@ def test_every_column_of_the_log_is_a_feature_a_label_source_or_disabled(kuairan
     disabled = {f.name for f in kuairand.feature if load.is_disabled(f)}
     served = set(load.usable_features(kuairand, "SERVING"))
     trained = set(load.usable_features(kuairand, "TRAINING"))
-    assert columns == served | disabled | LABEL_SOURCES
+    assert columns == served | disabled | LABEL_SOURCES | {"long_view"}
     assert not served & disabled
     assert not LABEL_SOURCES & (served | trained)
-    assert trained == served | {"click", "conversion"}
+    assert trained == served | {"click", "conversion", "long_view"}
 
 
 def test_time_and_other_funnels_labels_are_disabled_with_a_reason(kuairand):
@@ -106,7 +106,7 @@ def test_real_rows_have_no_anomalies_in_training(kuairand, examples):
 
 
 def test_labels_are_anomalies_in_serving(kuairand, examples):
-    assert anomalies(kuairand, examples[:200], "SERVING").keys() == {"click", "conversion"}
+    assert anomalies(kuairand, examples[:200], "SERVING").keys() == {"click", "conversion", "long_view"}
 
 
 def test_a_value_out_of_its_domain_is_an_anomaly(kuairand, examples):
