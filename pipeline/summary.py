@@ -21,6 +21,9 @@ from pipeline.evaluation import METRICS
 from pipeline.lineage import RunArtifact
 from schema import contract
 
+# TFMA rounds by its histogram.
+_PERFECT_AUC = 0.9999
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -150,6 +153,10 @@ def show(console: Console, summary: Summary, seconds: Mapping[str, float], cache
     told = vocabularies_told(summary.vocabularies)
     console.print(f"vocabularies  {told}; all of them: {summary.vocabulary_report}", soft_wrap=True)
     console.print(_metric_table(summary.metrics, summary.baseline_metrics))
+    for name, value in summary.metrics.items():
+        if "_auc_" in name and value > _PERFECT_AUC:
+            warning = f"warning: {name} is {value:.4f}; a feature may give the label away"
+            console.print(Text(warning, style="yellow"), soft_wrap=True)
     for line in summary.allowed:
         console.print(Text(f"allowed: {line}", style="yellow"), soft_wrap=True)
     example = "  ".join(f"{name} {summary.example[name]:.5f}" for name in contract.OUTPUTS)

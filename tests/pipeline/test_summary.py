@@ -38,7 +38,7 @@ def test_what_is_not_known_is_not_told():
     assert vocabularies_told([field_report("user", 0, 2), field_report("page", 9, 10)]) == "2 fields, 12 ids"
 
 
-def test_the_line_has_the_path_of_the_report():
+def _shown(**metrics: float) -> str:
     screen = io.StringIO()
     summary = Summary(
         counts={},
@@ -46,7 +46,7 @@ def test_the_line_has_the_path_of_the_report():
         allowed=(),
         vocabularies=[PAGE],
         vocabulary_report="/runs/artifacts/VocabularyReport/report/9/report.json",
-        metrics={},
+        metrics=metrics,
         baseline_metrics={},
         unmet=(),
         blessed=True,
@@ -54,7 +54,17 @@ def test_the_line_has_the_path_of_the_report():
         example={"pctr": 0.5, "pcvr": 0.5, "pctcvr": 0.25, "click": 1, "conversion": 0},
     )
     show(Console(file=screen, highlight=False, width=60), summary, seconds={}, cached=set())
+    return screen.getvalue()
+
+
+def test_the_line_has_the_path_of_the_report():
     assert (
         "\nvocabularies  1 field, 1,001 ids; highest collision rate: page 9.5 %; "
         "all of them: /runs/artifacts/VocabularyReport/report/9/report.json\n"
-    ) in screen.getvalue()
+    ) in _shown()
+
+
+def test_a_perfect_auc_is_a_warning():
+    shown = _shown(ctr_auc_all=1.0, cvr_auc_clicked=0.9998, pctr_pcoc_all=1.0)
+    assert "\nwarning: ctr_auc_all is 1.0000; a feature may give the label away\n" in shown
+    assert shown.count("warning") == 1
