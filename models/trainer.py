@@ -11,19 +11,22 @@ from tfx.utils import io_utils
 
 from models import inputs, optimizers, signatures, vocabulary_files
 from models.conversion_model import ConversionModel, Priors
+from models.guards import LossGuard, OutputGuard
 from models.network import Shape
 from models.progress import ProgressCallback
 from models.registry import make_model
 from models.settings import ModelSettings, TrainSettings
 from schema import fields as schema_fields
 from schema import layout
-from schema.errors import InputError
 from schema.fields import Field
 
 # Keys of the JSON texts in the custom_config that the Trainer hands to run_fn.
 FIELDS_KEY = "fields"
 MODEL_KEY = "model"
 TRAIN_KEY = "train"
+
+# Training examples that are asked after each epoch whether the model still tells them apart.
+_GUARDED_EXAMPLES = 4096
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -34,7 +37,7 @@ def run_fn(fn_args: FnArgs) -> None:
             the JSON of the fields, of `ModelSettings` and of `TrainSettings`.
 
     Raises:
-        InputError: The loss stopped being a number.
+        InputError: See `train`.
     """
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
     model = train(
@@ -65,7 +68,7 @@ def train(
         settings: How to train it; with the same seed and files it is the same model, but for the order of sums.
 
     Raises:
-        InputError: The loss stopped being a number.
+        InputError: The loss stopped being a number, or the model collapsed; see `models.guards`.
     """
     spec = transform.transformed_feature_spec()
     counts = inputs.count(file_patterns, spec)
@@ -78,12 +81,9 @@ def train(
     model.compile(optimizer=optimizers.make_optimizer(model, model.tables, settings, steps))
     examples = inputs.read_packed(file_patterns, spec, settings.batch_size, settings.shuffle_buffer, settings.seed)
     progress = ProgressCallback(counts.examples, settings.batch_size, settings.epochs)
-    history = model.fit(examples, epochs=settings.epochs, verbose=0, callbacks=[progress])
-    loss = history.history["loss"][-1]
-    if not tf.math.is_finite(loss):
-        raise InputError(
-            f"the training loss should be finite. Received: {loss}; a lower `train.learning_rate` may help"
-        )
+    some = next(iter(inputs.read_packed(file_patterns, spec, _GUARDED_EXAMPLES)))
+    callbacks = [progress, LossGuard(), OutputGuard(some)]
+    model.fit(examples, epochs=settings.epochs, verbose=0, callbacks=callbacks)
     return model
 
 

@@ -46,10 +46,13 @@ def ask(
     return Answers(**columns)
 
 
-def raw_pcvr(model: ConversionModel, transform: tft.TFTransformOutput) -> Callable[[list[bytes]], np.ndarray]:
+def raw_pcvr(
+    model: ConversionModel, transform: tft.TFTransformOutput, fields: tuple[Field, ...]
+) -> Callable[[list[bytes]], np.ndarray]:
     """Gives a function from serialized tf.Examples of raw features, [B], to pCVR, float32 [B]."""
     to_features = transform.transform_features_layer()
-    raw_spec = {name: of for name, of in transform.raw_feature_spec().items() if name not in contract.LABELS}
+    requested = schema_fields.features(fields)
+    raw_spec = {name: of for name, of in transform.raw_feature_spec().items() if name in requested}
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def pcvr(examples: tf.Tensor) -> tf.Tensor:

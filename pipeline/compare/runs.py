@@ -92,7 +92,7 @@ def _train_and_judge(run: Run) -> tuple[dict[str, float], dict[str, list[float]]
     answers = ask(model, transform, run.fields, run.examples.pattern(contract.EVAL_SPLIT), run.user_field)
     judged = [(eval_metrics(answers), len(answers.click))]
     if run.truth:
-        beside_truth = read_truth(run.truth, raw_pcvr(model, transform))
+        beside_truth = read_truth(run.truth, raw_pcvr(model, transform, run.fields))
         judged.append((truth_metrics(beside_truth), len(beside_truth.click)))
     values: dict[str, float] = {}
     draws: dict[str, list[float]] = {}

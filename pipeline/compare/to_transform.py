@@ -35,12 +35,12 @@ def transformed_examples(config: Config, root: Root, console: Console, log: Path
         root.path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--root should be a folder to write to. Received: {root.path}: {error.strerror}") from None
-    with local._only_run(root), screen.RunDisplay(console) as display:
+    with local.only_run(root), screen.RunDisplay(console) as display:
         try:
             to_transform = RunOptions(to_nodes=["Transform"])
             LocalDagRunner().run(create_pipeline(config, root), run_options=to_transform)
         except Exception as error:
-            raise local._explained(error, display.running, log) from error
+            raise local.explained(error, display.running, log) from error
     connection = metadata.sqlite_metadata_connection_config(str(root.metadata))
     if failed := lineage.failed_in_latest_run(connection):
         raise ComponentFailed(f"{failed[0]} failed, and the others ran without what it resolves; see {log}")

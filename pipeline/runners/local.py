@@ -31,11 +31,11 @@ def run(config: Config, root: Root, console: Console, log: Path) -> summary.Summ
         InputError: The configuration, or the data, is not as it should be. Nothing was pushed.
         ComponentFailed: A component failed for another reason.
     """
-    with _only_run(root), screen.RunDisplay(console) as display:
+    with only_run(root), screen.RunDisplay(console) as display:
         try:
             LocalDagRunner().run(create_pipeline(config, root))
         except Exception as error:
-            raise _explained(error, display.running, log) from error
+            raise explained(error, display.running, log) from error
     connection = metadata.sqlite_metadata_connection_config(str(root.metadata))
     if failed := lineage.failed_in_latest_run(connection):
         raise ComponentFailed(f"{failed[0]} failed, and the others ran without what it resolves; see {log}")
@@ -50,7 +50,7 @@ def run(config: Config, root: Root, console: Console, log: Path) -> summary.Summ
     return result
 
 
-def _explained(error: Exception, component: str | None, log: Path) -> Exception:
+def explained(error: Exception, component: str | None, log: Path) -> Exception:
     """The InputError behind an exception, if there is one."""
     cause: BaseException | None = error
     while cause is not None:
@@ -63,7 +63,7 @@ def _explained(error: Exception, component: str | None, log: Path) -> Exception:
 
 
 @contextlib.contextmanager
-def _only_run(root: Root) -> Iterator[None]:
+def only_run(root: Root) -> Iterator[None]:
     """Keeps a second run off the same root; two would write the same metadata."""
     root.path.mkdir(parents=True, exist_ok=True)
     with (root.path / ".lock").open("w") as file:

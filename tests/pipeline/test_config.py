@@ -147,7 +147,9 @@ def test_file_that_is_no_configuration(tmp_path, text, message):
 
 
 def test_unknown_preset_names_the_known_ones():
-    with pytest.raises(InputError, match=r"--config should be a file or one of: ali_ccp, kuairand. Received: kuairnd"):
+    with pytest.raises(
+        InputError, match=r"--config should be a file or one of: ali_ccp, kuairand, paper_table2. Received: kuairnd"
+    ):
         config.load_config("kuairnd")
 
 

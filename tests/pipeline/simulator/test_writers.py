@@ -278,7 +278,7 @@ class TestCommand:
             (["--seed", "-1"], "--seed should be 0 or larger. Received: -1"),
             (["--set", "data.log.events.time=tab"], "`data.log.events.time` should be no feature's name; use --set."),
             (["--format", "ali_ccp"], "Received: feature `user_active_degree`, BYTES"),
-            (["--config", "nothing"], "--config should be a file or one of: ali_ccp, kuairand."),
+            (["--config", "nothing"], "--config should be a file or one of: ali_ccp, kuairand, paper_table2."),
             (
                 ["--out", "{tmp}/file/x"],
                 "--out should be a folder to write to. Received: {tmp}/file/x: Not a directory",
