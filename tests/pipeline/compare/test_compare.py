@@ -246,7 +246,7 @@ def test_raw_rows_and_transformed_examples_get_the_same_answers(compared, log):
 
     answers = ask(model, transform, tree.fields, f"{examples}/Split-eval/*", "user_id")
     source = open_truth(log.truth, tree.schema_file, tree.fields, tree.data.log)
-    beside_truth = read_truth(source, raw_pcvr(model, transform))
+    beside_truth = read_truth(source, raw_pcvr(model, transform, tree.fields))
     rows = pq.read_table(log.truth)
     np.testing.assert_array_equal(beside_truth.true_pcvr, rows["true_pcvr"].to_numpy())
     # Examples are in another order than the log.
