@@ -1,5 +1,6 @@
 """What all models have in common: three outputs, and a loss that is a sum of named terms."""
 
+import abc
 import itertools
 import operator
 from collections.abc import Mapping, Sequence
@@ -33,7 +34,7 @@ class Priors:
     conversion: float
 
 
-class ConversionModel(tfrs.Model):
+class ConversionModel(tfrs.Model, abc.ABC):
     """A model says which networks it has, and what its loss is made of.
 
     Attributes:
@@ -81,6 +82,7 @@ class ConversionModel(tfrs.Model):
         """The labels that `terms` takes, each 1 only where those before it are."""
         return cumulative_labels(inputs, contract.LABELS)
 
+    @abc.abstractmethod
     def terms(self, logits: Logits, click: tf.Tensor, conversion: tf.Tensor, /) -> dict[str, tf.Tensor]:
         """The loss of a batch as terms to be summed, float32 [], by their names.
 
@@ -89,7 +91,6 @@ class ConversionModel(tfrs.Model):
             click: Label, float32 [B].
             conversion: Label, float32 [B]; 0 without click.
         """
-        raise NotImplementedError
 
     def watched(self, logits: Logits, click: tf.Tensor) -> dict[str, tf.Tensor]:
         """Means of a batch to be shown, float32 [], by `WATCHED`. Arguments are those of `terms`."""

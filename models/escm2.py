@@ -1,5 +1,7 @@
 """ESCM²: ESMM with a counterfactual regulariser of pCVR. Wang et al., SIGIR 2022."""
 
+import abc
+
 import tensorflow as tf
 
 from models import objectives
@@ -37,9 +39,9 @@ class _Escm2Model(ConversionModel):
             "cvr_risk": self._settings.cvr_weight * risk,
         }
 
+    @abc.abstractmethod
     def cvr_risk(self, logits: Logits, click: tf.Tensor, conversion: tf.Tensor) -> tf.Tensor:
         """The counterfactual CVR risk, one value per example; arguments are those of `terms`."""
-        raise NotImplementedError
 
     def watched(self, logits: Logits, click: tf.Tensor) -> dict[str, tf.Tensor]:
         pctr = tf.sigmoid(logits[CTR])

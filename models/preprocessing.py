@@ -18,7 +18,6 @@ from schema.fields import Field
 # Keys of the custom_config that Transform hands to preprocessing_fn.
 FIELDS_KEY = "fields"
 CARRIED_ON_KEY = "carried_on"
-STAGE_LABELS_KEY = "stage_labels"
 
 _Inputs = Mapping[str, tf.SparseTensor]
 
@@ -57,7 +56,7 @@ def preprocessing_fn(inputs: dict[str, tf.SparseTensor], custom_config: dict[str
         outputs[contract.WEIGHTS] = _pack(values, weighted, indices, weighted, rows)
     if dense:
         outputs[contract.DENSE] = _columns([_standardised_log(inputs[field.source]) for field in dense])
-    labels = (*contract.LABELS, *json.loads(custom_config.get(STAGE_LABELS_KEY, "[]")))
+    labels = (*contract.LABELS, *json.loads(custom_config.get(contract.STAGE_LABELS_KEY, "[]")))
     # Each on its own, so that what is made of a label can be told by the inputs that it needs.
     return outputs | {label: tf.squeeze(_columns([inputs[label]]), axis=1) for label in labels}
 

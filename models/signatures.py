@@ -1,6 +1,7 @@
 """The SavedModel: the transform graph and the network behind serving signatures."""
 
 import os
+from collections.abc import Mapping
 
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -24,8 +25,12 @@ class _Server(tf.Module):
     def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Serialized tf.Examples, string [B], to `pctr`, `pcvr`, `pctcvr`, float32 [B] in [0, 1]. Needs no labels."""
         raw = tf.io.parse_example(examples, self._raw_spec)
-        # A quotient may pass 1.
-        return {name: tf.minimum(output, 1.0) for name, output in self._model(self._transform(raw)).items()}
+        return served(self._model, self._transform(raw))
+
+
+def served(model: tf.keras.Model, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """The model's outputs as they are served, float32 [B] in [0, 1]: a quotient may pass 1."""
+    return {name: tf.minimum(output, 1.0) for name, output in model(features).items()}
 
 
 def export(model: tf.keras.Model, transform: tft.TFTransformOutput, schema: schema_pb2.Schema, directory: str) -> None:

@@ -56,12 +56,7 @@ def run(
     with _errors_told():
         tree = _load_checked(config, overrides)
         places = Root((root or Path("runs") / tree.name).resolve())
-        try:
-            places.logs.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(
-                f"--root should be a folder to write to. Received: {places.path}: {error.strerror}"
-            ) from None
+        places.make(places.logs)
         log = places.logs / f"{datetime.now():%Y%m%d-%H%M%S}.log"
         with screen.noise_to(log) as console:
             console.print(f"[bold]{tree.name}[/bold]  root {places.path}\nlog  {log}", soft_wrap=True)

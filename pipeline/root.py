@@ -3,12 +3,27 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from schema.errors import InputError
+
 
 @dataclass(frozen=True)
 class Root:
     """Places under the folder of a pipeline's runs."""
 
     path: Path
+
+    def make(self, folder: Path) -> None:
+        """Makes one of them, if it is not there.
+
+        Raises:
+            InputError: It can't be made.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"--root should be a folder to write to. Received: {self.path}: {error.strerror}"
+            ) from None
 
     @property
     def artifacts(self) -> Path:

@@ -29,12 +29,13 @@ def problems(schema: schema_pb2.Schema, fields: Sequence[Field]) -> Iterator[str
         missing, unknown, or of another dtype or shape than the contract says.
     """
     given: _Outputs = {}
-    labels = (*contract.LABELS, *load.stage_labels(schema))
+    stages = load.stage_labels(schema)
+    labels = (*contract.LABELS, *stages)
 
     def without_labels(inputs: Mapping[str, tf.SparseTensor]) -> _Outputs:
         config = {
             preprocessing.FIELDS_KEY: schema_fields.to_json(fields),
-            preprocessing.STAGE_LABELS_KEY: json.dumps(labels[len(contract.LABELS) :]),
+            contract.STAGE_LABELS_KEY: json.dumps(stages),
         }
         given.update(preprocessing.preprocessing_fn(dict(inputs), config))
         return {name: tensor for name, tensor in given.items() if name not in labels}

@@ -15,6 +15,9 @@ EVAL_SPLIT = "eval"
 SERVING_SPLIT = "serving"
 LABELLED_SPLITS = (TRAIN_SPLIT, EVAL_SPLIT)
 
+# Key of preprocessing_fn's custom_config: a JSON list of the labels beside these two.
+STAGE_LABELS_KEY = "stage_labels"
+
 # Transformed features: every field's ids in one int64 [S], the weighted ones' weights in one float32 [W], and the dense
 # ones in one float32 [N].
 IDS = "ids"

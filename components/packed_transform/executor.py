@@ -21,7 +21,6 @@ from components.packed_transform import carry_on, spec
 from components.packed_transform.pack import encode_packed
 from components.tfrecord import source
 from components.tfrecord.sink import WriteExamples
-from components.tfrecord.source import ReadExamples
 from schema import contract, load, vocabulary
 from schema import fields as schema_fields
 
@@ -44,7 +43,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         schema_uri = artifact_utils.get_single_uri(input_dict[spec.SCHEMA_KEY])
         curated = load.read_schema(os.path.join(schema_uri, "schema.pbtxt"))
         stages = load.stage_labels(curated)
-        config = {spec.FIELDS_KEY: exec_properties[spec.FIELDS_KEY], spec.STAGE_LABELS_KEY: json.dumps(stages)}
+        config = {spec.FIELDS_KEY: exec_properties[spec.FIELDS_KEY], contract.STAGE_LABELS_KEY: json.dumps(stages)}
         if earlier := input_dict.get(spec.CARRIED_ON_KEY):
             earlier_graph = artifact_utils.get_single_uri(earlier)
             carry_on.check(earlier_graph, fields, curated)
@@ -64,15 +63,16 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         graph_uri = artifact_utils.get_single_uri(output_dict[spec.TRANSFORM_GRAPH_KEY])
         temporary = os.path.join(graph_uri, ".temp_path")
         # The training split is read twice.
-        kept = {contract.TRAIN_SPLIT: os.path.join(temporary, "examples")}
-        fileio.makedirs(kept[contract.TRAIN_SPLIT])
+        kept = os.path.join(temporary, "examples")
+        fileio.makedirs(kept)
         with (
             self._make_beam_pipeline() as pipeline,
             tft_beam.Context(temp_dir=temporary, use_deep_copy_optimization=True),
         ):
 
             def read(split: str) -> beam.PTransform:
-                return ReadExamples(source.pattern(examples, split), schema, kept.get(split, ""))
+                keep = kept if split == contract.TRAIN_SPLIT else ""
+                return source.ReadExamples(source.pattern(examples, split), schema, keep)
 
             batches = pipeline | "ReadTrain" >> read(contract.TRAIN_SPLIT) | "Select" >> beam.Map(_select, analysed)
             graph = (batches, _adapter_config(schema, analysed)) | tft_beam.AnalyzeDataset(preprocessing_fn)

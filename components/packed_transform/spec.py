@@ -10,8 +10,6 @@ TRANSFORMED_EXAMPLES_KEY = "transformed_examples"
 PREPROCESSING_FN_KEY = "preprocessing_fn"
 FIELDS_KEY = "fields"
 FINGERPRINT_KEY = "fingerprint"
-# Of the custom_config of preprocessing_fn alone.
-STAGE_LABELS_KEY = "stage_labels"
 
 
 class PackedTransformSpec(component_spec.ComponentSpec):

@@ -1,12 +1,12 @@
 """Asking a trained model, as it would answer when served."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models import inputs, vocabulary_files
+from models import inputs, signatures, vocabulary_files
 from models.conversion_model import ConversionModel
 from pipeline.compare.metrics import Answers
 from schema import contract, layout
@@ -32,7 +32,7 @@ def ask(
         file_pattern: Of the examples' files.
         user_field: Field with a vocabulary and one value, whose ids are users; None leaves them out.
     """
-    answer = tf.function(lambda batch: _served(model, batch), reduce_retracing=True)
+    answer = tf.function(lambda batch: signatures.served(model, batch), reduce_retracing=True)
     user_of = _user_of(transform, fields, user_field) if user_field else None
     parts: dict[str, list[np.ndarray]] = {}
     for batch in inputs.read_packed([file_pattern], transform.transformed_feature_spec(), _BATCH_SIZE):
@@ -56,14 +56,9 @@ def raw_pcvr(
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
     def pcvr(examples: tf.Tensor) -> tf.Tensor:
-        return _served(model, to_features(tf.io.parse_example(examples, raw_spec)))[contract.PCVR]
+        return signatures.served(model, to_features(tf.io.parse_example(examples, raw_spec)))[contract.PCVR]
 
     return lambda examples: pcvr(tf.constant(examples)).numpy()
-
-
-def _served(model: ConversionModel, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """The outputs as `models.signatures` has them: a quotient may pass 1."""
-    return {name: tf.minimum(output, 1.0) for name, output in model(features).items()}
 
 
 def _user_of(

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from tfx.orchestration import metadata
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.pipeline import RunOptions
 
 from pipeline import lineage, screen, summary
 from pipeline.config import Config
@@ -31,15 +32,7 @@ def run(config: Config, root: Root, console: Console, log: Path) -> summary.Summ
         InputError: The configuration, or the data, is not as it should be. Nothing was pushed.
         ComponentFailed: A component failed for another reason.
     """
-    with only_run(root), screen.RunDisplay(console) as display:
-        try:
-            LocalDagRunner().run(create_pipeline(config, root))
-        except Exception as error:
-            raise explained(error, display.running, log) from error
-    connection = metadata.sqlite_metadata_connection_config(str(root.metadata))
-    if failed := lineage.failed_in_latest_run(connection):
-        raise ComponentFailed(f"{failed[0]} failed, and the others ran without what it resolves; see {log}")
-    outputs = lineage.latest_run_outputs(connection)
+    outputs, display = run_components(config, root, console, log)
     result = summary.summarise(outputs)
     if result.pushed_to and not Path(result.pushed_to).exists():
         raise ComponentFailed(
@@ -50,7 +43,31 @@ def run(config: Config, root: Root, console: Console, log: Path) -> summary.Summ
     return result
 
 
-def explained(error: Exception, component: str | None, log: Path) -> Exception:
+def run_components(
+    config: Config, root: Root, console: Console, log: Path, to: str | None = None
+) -> tuple[dict[tuple[str, str], lineage.RunArtifact], screen.RunDisplay]:
+    """Runs the pipeline, or what is needed `to` make one component's outputs, and shows its progress.
+
+    Returns:
+        What `lineage.latest_run_outputs` gives of the run, and the display, which knows seconds and what was cached.
+
+    Raises:
+        InputError: The configuration, or the data, is not as it should be.
+        ComponentFailed: A component failed for another reason.
+    """
+    options = RunOptions(to_nodes=[to]) if to else None
+    with _only_run(root), screen.RunDisplay(console) as display:
+        try:
+            LocalDagRunner().run(create_pipeline(config, root), run_options=options)
+        except Exception as error:
+            raise _explained(error, display.running, log) from error
+    connection = metadata.sqlite_metadata_connection_config(str(root.metadata))
+    if failed := lineage.failed_in_latest_run(connection):
+        raise ComponentFailed(f"{failed[0]} failed, and the others ran without what it resolves; see {log}")
+    return lineage.latest_run_outputs(connection), display
+
+
+def _explained(error: Exception, component: str | None, log: Path) -> Exception:
     """The InputError behind an exception, if there is one."""
     cause: BaseException | None = error
     while cause is not None:
@@ -63,7 +80,7 @@ def explained(error: Exception, component: str | None, log: Path) -> Exception:
 
 
 @contextlib.contextmanager
-def only_run(root: Root) -> Iterator[None]:
+def _only_run(root: Root) -> Iterator[None]:
     """Keeps a second run off the same root; two would write the same metadata."""
     root.path.mkdir(parents=True, exist_ok=True)
     with (root.path / ".lock").open("w") as file:

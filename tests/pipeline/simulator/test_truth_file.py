@@ -1,6 +1,5 @@
 """`esmm simulate --truth`: the log, the truth beside it, and the AUCs that are possible."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -111,13 +110,8 @@ def test_one_impression_leaves_it_empty(tmp_path):
     assert all(np.isnan(auc) for auc in best_aucs(truth).values())
 
 
-def test_an_interrupted_simulation_leaves_nothing(tmp_path, monkeypatch):
-    def interrupted(*arguments: Any) -> Iterator[Any]:
-        yield from stream(*arguments)
-        raise KeyboardInterrupt
-
-    stream = simulator.simulate_split
-    monkeypatch.setattr(simulator, "simulate_split", interrupted)
+@pytest.mark.usefixtures("interrupted")
+def test_an_interrupted_simulation_leaves_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         write("csv", tmp_path)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []

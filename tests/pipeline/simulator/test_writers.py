@@ -228,13 +228,8 @@ def test_one_impression_leaves_the_eval_split_empty(tmp_path):
     }
 
 
-def test_an_interrupted_simulation_leaves_nothing(tmp_path, monkeypatch):
-    def interrupted(*arguments: Any) -> Iterator[Any]:
-        yield from simulator_stream(*arguments)
-        raise KeyboardInterrupt
-
-    simulator_stream = simulator.simulate_split
-    monkeypatch.setattr(simulator, "simulate_split", interrupted)
+@pytest.mark.usefixtures("interrupted")
+def test_an_interrupted_simulation_leaves_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         write("ali_ccp", "csv", tmp_path)
     assert list(tmp_path.iterdir()) == []
