@@ -37,6 +37,7 @@ setup(
         "pydantic>=2",
         "pyyaml",
         "rich",
+        "scikit-learn",
         "tensorflow>=2.21,<2.22",
         "tensorflow-recommenders>=0.7.7",
         "tensorflow-transform>=1.21",

@@ -5,6 +5,7 @@ import tensorflow as tf
 from models.base import BaseModel
 from models.conversion_model import Logits, Priors
 from models.network import Shape
+from models.randomness import random_generator
 
 
 class AmanModel(BaseModel):
@@ -17,7 +18,8 @@ class AmanModel(BaseModel):
     def __init__(self, shape: Shape, priors: Priors):
         super().__init__(shape, priors)
         self._rate = shape.settings.aman.rate
+        self._random = random_generator()
 
     def conversion_weights(self, logits: Logits, click: tf.Tensor, conversion: tf.Tensor) -> tf.Tensor:
-        drawn = tf.random.uniform(tf.shape(click)) < self._rate
+        drawn = self._random.uniform(tf.shape(click)) < self._rate
         return tf.maximum(click, tf.cast(drawn, tf.float32))

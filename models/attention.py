@@ -37,4 +37,4 @@ class AttentionPooling(tf.keras.layers.Layer):
         hidden = tf.concat([values, candidates, values - candidates, values * candidates], axis=2)
         for layer in self._activation:
             hidden = layer(hidden)
-        return tf.einsum("bld,bl->bd", values, weights * tf.squeeze(hidden, axis=2))
+        return tf.einsum("bld,bl->bd", values, weights * tf.cast(tf.squeeze(hidden, axis=2), weights.dtype))

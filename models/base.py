@@ -5,6 +5,7 @@ import tensorflow as tf
 from models import objectives
 from models.conversion_model import CTR, CVR, ConversionModel, Logits, Priors, ctr_term
 from models.network import Network, Shape
+from models.reductions import weighted_mean
 
 
 class BaseModel(ConversionModel):
@@ -28,4 +29,4 @@ class BaseModel(ConversionModel):
     def terms(self, logits: Logits, click: tf.Tensor, conversion: tf.Tensor, /) -> dict[str, tf.Tensor]:
         weights = tf.stop_gradient(self.conversion_weights(logits, click, conversion))
         losses = objectives.cross_entropy(logits[CVR], conversion)
-        return ctr_term(logits, click) | {"cvr_loss": objectives.weighted_mean(losses, weights)}
+        return ctr_term(logits, click) | {"cvr_loss": weighted_mean(losses, weights)}

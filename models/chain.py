@@ -7,6 +7,7 @@ import tensorflow as tf
 from models import objectives
 from models.conversion_model import ConversionModel, Logits, Priors, cumulative_labels
 from models.network import Network, Shape
+from models.reductions import batch_mean
 from schema import contract
 
 
@@ -40,5 +41,5 @@ class ChainModel(ConversionModel):
         terms = {}
         for place, (name, label) in enumerate(zip(self.term_names, labels, strict=True), 1):
             reached = objectives.product_logit(ordered[:place])
-            terms[name] = tf.reduce_mean(objectives.cross_entropy(reached, label))
+            terms[name] = batch_mean(objectives.cross_entropy(reached, label))
         return terms

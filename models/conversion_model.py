@@ -9,14 +9,18 @@ from dataclasses import dataclass
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
-from models import objectives
+from models import objectives, waiting
 from models.network import Network
+from models.reductions import batch_mean
 from schema import contract
 
 # Names of towers and of their logits.
 CTR = "ctr"
 CVR = "cvr"
 CTCVR = "ctcvr"
+
+# Key of the seconds of the epoch so far that were spent waiting for input, in what a step shows.
+WAITING = "seconds_waiting"
 
 Logits = Mapping[str, tf.Tensor]
 
@@ -55,6 +59,7 @@ class ConversionModel(tfrs.Model, abc.ABC):
         super().__init__()
         self.networks = networks
         self.term_names = tuple(terms) or self.TERMS
+        self._waiting = tf.keras.metrics.Sum(WAITING)
         self._means = [tf.keras.metrics.Mean(name) for name in (*self.term_names, *self.WATCHED)]
 
     @property
@@ -84,7 +89,7 @@ class ConversionModel(tfrs.Model, abc.ABC):
 
     @abc.abstractmethod
     def terms(self, logits: Logits, click: tf.Tensor, conversion: tf.Tensor, /) -> dict[str, tf.Tensor]:
-        """The loss of a batch as terms to be summed, float32 [], by their names.
+        """The loss of a batch as terms to be summed, float32 [], by their names; means are of `models.reductions`.
 
         Args:
             logits: Of the towers, by name, float32 [B].
@@ -96,14 +101,25 @@ class ConversionModel(tfrs.Model, abc.ABC):
         """Means of a batch to be shown, float32 [], by `WATCHED`. Arguments are those of `terms`."""
         return {}
 
+    def train_step(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """A step, of inputs like those of `compute_loss`; gives what is shown of the epoch so far, by its names."""
+        shown = super().train_step(inputs)
+        if waiting.WAITED in inputs:
+            self._waiting.update_state(inputs[waiting.WAITED])
+            return shown | {WAITING: self._waiting.result()}
+        del shown[WAITING]
+        return shown
+
     def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Loss of a batch, float32 []. `inputs` also holds `click` and `conversion`, int64 [B]."""
+        """Loss of a batch, or a replica's part of it, float32 []. `inputs` also holds the labels, int64 [B]."""
         labels = self.labels(inputs)
         logits = self.logits(inputs, training)
         terms = self.terms(logits, *labels)
         shown = terms | self.watched(logits, labels[0])
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
         for mean in self._means:
-            mean.update_state(shown[mean.name])
+            # Of a replica's part; the metric is the mean over the replicas.
+            mean.update_state(replicas * shown[mean.name])
         return tf.add_n(list(terms.values()))
 
 
@@ -114,4 +130,4 @@ def cumulative_labels(inputs: Mapping[str, tf.Tensor], stages: Sequence[str]) ->
 
 def ctr_term(logits: Logits, click: tf.Tensor) -> dict[str, tf.Tensor]:
     """Cross-entropy of pCTR over all impressions."""
-    return {"ctr_loss": tf.reduce_mean(objectives.cross_entropy(logits[CTR], click))}
+    return {"ctr_loss": batch_mean(objectives.cross_entropy(logits[CTR], click))}

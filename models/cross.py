@@ -34,6 +34,7 @@ class CrossTower(MlpTower):
                 settings.projection_dim,
                 kernel_initializer=dense.kernel_initializer,
                 kernel_regularizer=dense.regularizer,
+                dtype=dense.policy,
             )
             for _ in range(settings.layers)
         ]

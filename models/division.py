@@ -5,6 +5,7 @@ import tensorflow as tf
 from models import objectives
 from models.conversion_model import CTCVR, CTR, ConversionModel, Logits, Priors, ctr_term
 from models.network import Network, Shape
+from models.reductions import batch_mean
 from schema import contract
 
 
@@ -33,4 +34,4 @@ class DivisionModel(ConversionModel):
 
     def terms(self, logits: Logits, click: tf.Tensor, conversion: tf.Tensor, /) -> dict[str, tf.Tensor]:
         ctcvr = objectives.cross_entropy(logits[CTCVR], conversion)
-        return ctr_term(logits, click) | {"ctcvr_loss": tf.reduce_mean(ctcvr)}
+        return ctr_term(logits, click) | {"ctcvr_loss": batch_mean(ctcvr)}

@@ -8,6 +8,7 @@ from models import objectives
 from models.conversion_model import CTR, CVR, ConversionModel, Logits, Priors, ctr_term
 from models.esmm import ctcvr_term
 from models.network import Network, Shape
+from models.reductions import batch_mean, weighted_mean
 
 _IMPUTATION = "imputation"
 
@@ -33,7 +34,7 @@ class _Escm2Model(ConversionModel):
 
     def terms(self, logits: Logits, click: tf.Tensor, conversion: tf.Tensor, /) -> dict[str, tf.Tensor]:
         ctcvr = ctcvr_term(logits, conversion)["ctcvr_loss"]
-        risk = tf.reduce_mean(self.cvr_risk(logits, click, conversion))
+        risk = batch_mean(self.cvr_risk(logits, click, conversion))
         return ctr_term(logits, click) | {
             "ctcvr_loss": self._settings.ctcvr_weight * ctcvr,
             "cvr_risk": self._settings.cvr_weight * risk,
@@ -47,8 +48,8 @@ class _Escm2Model(ConversionModel):
         pctr = tf.sigmoid(logits[CTR])
         clipped = tf.cast(pctr < self._settings.min_propensity, tf.float32)
         return {
-            "clicked_propensity": objectives.weighted_mean(pctr, click),
-            "clipped_share": objectives.weighted_mean(clipped, click),
+            "clicked_propensity": weighted_mean(pctr, click),
+            "clipped_share": weighted_mean(clipped, click),
         }
 
 

@@ -5,6 +5,7 @@ import tensorflow as tf
 from models import objectives
 from models.conversion_model import CTR, CVR, ConversionModel, Logits, Priors, ctr_term
 from models.network import Network, Shape
+from models.reductions import batch_mean
 
 
 class EsmmModel(ConversionModel):
@@ -25,4 +26,4 @@ class EsmmModel(ConversionModel):
 
 def ctcvr_term(logits: Logits, conversion: tf.Tensor) -> dict[str, tf.Tensor]:
     """Cross-entropy of pCTR · pCVR over all impressions."""
-    return {"ctcvr_loss": tf.reduce_mean(objectives.ctcvr_loss(logits[CTR], logits[CVR], conversion))}
+    return {"ctcvr_loss": batch_mean(objectives.ctcvr_loss(logits[CTR], logits[CVR], conversion))}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from models.position import Position
 from schema import contract
 from schema.errors import InputError
 
@@ -20,18 +21,17 @@ class LossGuard(tf.keras.callbacks.Callback):
         InputError: Names the step and the terms of the loss.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, position: Position):
         super().__init__()
-        self._steps = 0
+        self._position = position
 
     def on_train_batch_end(self, batch, logs):
-        self._steps += 1
         # Terms are means of the epoch so far: what is no number stays so.
         terms = {name: float(logs[name]) for name in self.model.term_names}
         if not np.isfinite(list(terms.values())).all():
             told = ", ".join(f"{name} {value:g}" for name, value in terms.items())
             raise InputError(
-                f"the training loss should be finite. Received: {told} in step {self._steps}; a lower "
+                f"the training loss should be finite. Received: {told} in step {self._position.step}; a lower "
                 "`train.learning_rate` or `train.embedding_learning_rate` may help"
             )
 

@@ -10,11 +10,24 @@ from models.attention import AttentionPooling
 from models.cross import CrossTower
 from models.embeddings import FusedEmbedding
 from models.mmoe import MixtureOfExperts
-from models.settings import ModelSettings
+from models.settings import ModelSettings, Precision
 from models.towers import DenseLayers, MlpTower
 from schema import contract
 from schema import fields as schema_fields
 from schema.fields import Field
+
+
+@dataclass(frozen=True)
+class Compute:
+    """How the layers above the embedding compute; the logits and all variables are float32.
+
+    Attributes:
+        precision: Of their matrix products.
+        xla: Whether XLA compiles them.
+    """
+
+    precision: Precision = "float32"
+    xla: bool = False
 
 
 @dataclass(frozen=True)
@@ -25,11 +38,13 @@ class Shape:
         fields: All fields.
         rows: Number of ids of each embedded field with rows of its own, the missing one included.
         settings: Of the model.
+        compute: How it computes.
     """
 
     fields: tuple[Field, ...]
     rows: Mapping[str, int]
     settings: ModelSettings
+    compute: Compute = Compute()
 
 
 class Network(tf.keras.layers.Layer):
@@ -52,7 +67,8 @@ class Network(tf.keras.layers.Layer):
         """
         super().__init__(name=name)
         settings = shape.settings
-        dense = DenseLayers(**settings.mlp.model_dump())
+        policy = "float32" if shape.compute.precision == "float32" else f"mixed_{shape.compute.precision}"
+        dense = DenseLayers(**settings.mlp.model_dump(), policy=policy)
         attention = partial(AttentionPooling, settings.din.hidden_units, dense) if settings.tower == "din" else None
         self.embedding = FusedEmbedding(
             schema_fields.embedded(shape.fields),
@@ -67,11 +83,15 @@ class Network(tf.keras.layers.Layer):
             name: make_tower(settings.hidden_units, prior, name=f"{name}_tower", dense=dense)
             for name, prior in priors.items()
         }
+        self._compiled_logits = tf.function(self._logits, jit_compile=True) if shape.compute.xla else self._logits
 
     def call(self, features: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
         inputs = self.embedding(features[contract.IDS], features.get(contract.WEIGHTS))
         if contract.DENSE in features:
             inputs = tf.concat([inputs, features[contract.DENSE]], axis=1)
+        return self._compiled_logits(inputs, training)
+
+    def _logits(self, inputs: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
         by_tower = self._experts(inputs, training=training) if self._experts else dict.fromkeys(self.towers, inputs)
         return {
             name: tf.squeeze(tower(by_tower[name], training=training), axis=1) for name, tower in self.towers.items()

@@ -70,8 +70,3 @@ def imputation_loss(
     """
     observed = tf.stop_gradient(cross_entropy(cvr_logit, conversion))
     return click * tf.square(observed - imputed) / propensities
-
-
-def weighted_mean(losses: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-    """Mean of the losses of a batch by weights, float32 []; 0 where all weights are."""
-    return tf.math.divide_no_nan(tf.reduce_sum(losses * weights), tf.reduce_sum(weights))

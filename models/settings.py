@@ -19,6 +19,7 @@ ModelName = Literal[
     "base", "aman", "oversampling", "unbias", "division", "esmm_ns", "esmm", "escm2_ipw", "escm2_dr", "chain"
 ]
 TowerName = Literal["mlp", "cross", "din", "mmoe"]
+Precision = Literal["float32", "bfloat16"]
 
 _Share = Annotated[float, Limits(gt=0, le=1)]
 _Widths = Annotated[tuple[PositiveInt, ...], Limits(min_length=1)]
@@ -163,8 +164,17 @@ class TrainSettings(_Settings):
         learning_rate: Of the towers' Adam.
         embedding_learning_rate: Of the embedding's row-sparse Adam.
         final_learning_rate: Share of both learning rates that is left when training ends; they fall linearly.
-        shuffle_buffer: Examples that are held to draw the next one from.
+        shuffle_buffer: Examples that are shuffled together.
         seed: Of initialisation and order of the examples.
+        precision: Of the matrix products while training; the loss, all variables and the exported model are float32.
+        xla: Whether XLA compiles the towers while training.
+        steps_per_execution: Steps that TensorFlow does between two looks at the clock, at the loss, and at checkpoints.
+        checkpoint_minutes: A training that is killed loses no more than these; 0: checkpoints are not written by time.
+            Of several workers none writes by time: their clocks differ.
+        checkpoint_steps: Steps after which a checkpoint is written, too; 0: they are not written by steps. At the end
+            of an epoch there always is one.
+        patience: Training stops when `ctcvr_auc_all` of the eval split has not risen for so many epochs, and the best
+            epoch's model is kept. Without it all epochs are done and the last is kept.
     """
 
     epochs: PositiveInt = 1
@@ -174,3 +184,9 @@ class TrainSettings(_Settings):
     final_learning_rate: Annotated[float, Limits(ge=0, le=1)] = 1.0
     shuffle_buffer: PositiveInt = 100_000
     seed: NonNegativeInt = 1
+    precision: Precision = "float32"
+    xla: bool = False
+    steps_per_execution: PositiveInt = 1
+    checkpoint_minutes: NonNegativeFloat = 10
+    checkpoint_steps: NonNegativeInt = 0
+    patience: PositiveInt | None = None

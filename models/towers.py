@@ -17,22 +17,32 @@ class DenseLayers:
         l2: What the kernels' sum of squares is multiplied by in the loss.
         batch_norm: Whether hidden units are normalised before the ReLU.
         kernel_initializer: Keras' name of it.
+        policy: Keras' name of the precision that the layers compute in. Their variables are float32.
     """
 
     dropout: float = 0.0
     l2: float = 0.0
     batch_norm: bool = False
     kernel_initializer: str = "glorot_uniform"
+    policy: str = "float32"
 
     @property
     def regularizer(self) -> tf.keras.regularizers.Regularizer | None:
         """Of a kernel."""
-        return tf.keras.regularizers.L2(self.l2) if self.l2 else None
+        # Each replica has its part of the loss.
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        return tf.keras.regularizers.L2(self.l2 / replicas) if self.l2 else None
 
     def layer(self, units: int, **options: Any) -> tf.keras.layers.Dense:
         """One dense layer; options are Keras' own."""
         return tf.keras.layers.Dense(
-            units, kernel_initializer=self.kernel_initializer, kernel_regularizer=self.regularizer, **options
+            units,
+            **{
+                "kernel_initializer": self.kernel_initializer,
+                "kernel_regularizer": self.regularizer,
+                "dtype": self.policy,
+                **options,
+            },
         )
 
     def hidden(self, widths: Sequence[int]) -> tf.keras.Sequential:
@@ -42,10 +52,10 @@ class DenseLayers:
             # Batch normalisation has a shift of its own.
             stack.add(self.layer(width, use_bias=not self.batch_norm))
             if self.batch_norm:
-                stack.add(tf.keras.layers.BatchNormalization())
-            stack.add(tf.keras.layers.ReLU())
+                stack.add(tf.keras.layers.BatchNormalization(dtype=self.policy, synchronized=True))
+            stack.add(tf.keras.layers.ReLU(dtype=self.policy))
             if self.dropout:
-                stack.add(tf.keras.layers.Dropout(self.dropout))
+                stack.add(tf.keras.layers.Dropout(self.dropout, rng_type="stateful", dtype=self.policy))
         return stack
 
 
@@ -62,10 +72,10 @@ class MlpTower(tf.keras.layers.Layer):
         name: Of the layer.
         dense: Makes its layers.
         """
-        super().__init__(name=name)
+        super().__init__(name=name, dtype=dense.policy)
         bias = tf.keras.initializers.Constant(math.log(prior / (1 - prior)))
         self._hidden = dense.hidden(hidden_units)
-        self._logit = dense.layer(1, bias_initializer=bias)
+        self._logit = dense.layer(1, bias_initializer=bias, dtype="float32")
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         return self._logit(self._hidden(inputs, training=training))

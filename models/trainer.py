@@ -1,7 +1,7 @@
 """The run_fn of TFX's Trainer, and the training in it."""
 
 import os
-from collections.abc import Sequence
+from dataclasses import replace
 
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -9,82 +9,102 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.utils import io_utils
 
-from models import inputs, optimizers, signatures, vocabulary_files
+from models import distribution, inputs, optimizers, resumable, signatures, vocabulary_files
 from models.conversion_model import ConversionModel, Priors
-from models.guards import LossGuard, OutputGuard
-from models.network import Shape
-from models.progress import ProgressCallback
+from models.epochs import NOTHING_KEPT, Folders, Splits, train_epochs
+from models.network import Compute, Shape
 from models.registry import make_model
 from models.settings import ModelSettings, TrainSettings
 from schema import fields as schema_fields
 from schema import layout
 from schema.fields import Field
 
-# Keys of the JSON texts in the custom_config that the Trainer hands to run_fn.
+# Keys of the custom_config that the Trainer hands to run_fn: three JSON texts, and a folder.
 FIELDS_KEY = "fields"
 MODEL_KEY = "model"
 TRAIN_KEY = "train"
-
-# Training examples that are asked after each epoch whether the model still tells them apart.
-_GUARDED_EXAMPLES = 4096
+CHECKPOINTS_KEY = "checkpoints"
 
 
 def run_fn(fn_args: FnArgs) -> None:
     """Trains the model on the transformed examples and exports it.
 
     Args:
-        fn_args: `train_files`, `transform_graph_path`, `schema_path`, `serving_model_dir`, and a `custom_config` with
-            the JSON of the fields, of `ModelSettings` and of `TrainSettings`.
+        fn_args: `train_files`, `eval_files`, `transform_graph_path`, `schema_path`, `model_run_dir`,
+            `serving_model_dir`, and a `custom_config` with the JSON of the fields, of `ModelSettings` and of
+            `TrainSettings`, and the folder of checkpoints.
 
     Raises:
         InputError: See `train`.
     """
+    config = fn_args.custom_config
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
+    checkpoints = resumable.folder(config[CHECKPOINTS_KEY], fn_args.train_files, config)
     model = train(
-        fn_args.train_files,
+        Splits(fn_args.train_files, fn_args.eval_files),
         transform,
-        schema_fields.from_json(fn_args.custom_config[FIELDS_KEY]),
-        ModelSettings.model_validate_json(fn_args.custom_config[MODEL_KEY]),
-        TrainSettings.model_validate_json(fn_args.custom_config[TRAIN_KEY]),
+        schema_fields.from_json(config[FIELDS_KEY]),
+        ModelSettings.model_validate_json(config[MODEL_KEY]),
+        TrainSettings.model_validate_json(config[TRAIN_KEY]),
+        Folders(checkpoints, fn_args.model_run_dir),
     )
     schema = io_utils.parse_pbtxt_file(fn_args.schema_path, schema_pb2.Schema())
-    signatures.export(model, transform, schema, fn_args.serving_model_dir)
+    with distribution.own_folder(fn_args.serving_model_dir) as directory:
+        signatures.export(model, transform, schema, directory)
+    if distribution.is_chief():
+        tf.io.gfile.rmtree(checkpoints)
 
 
 def train(
-    file_patterns: Sequence[str],
+    splits: Splits,
     transform: tft.TFTransformOutput,
     fields: tuple[Field, ...],
     model_settings: ModelSettings,
     settings: TrainSettings,
+    folders: Folders = NOTHING_KEPT,
 ) -> ConversionModel:
-    """Trains a model.
+    """Trains a model, on all devices there are.
 
     Args:
-        file_patterns: Patterns of the transformed training examples' files.
+        splits: The transformed examples.
         transform: The transform graph that they come from.
         fields: The model's inputs.
         model_settings: Which model, and its shape.
         settings: How to train it; with the same seed and files it is the same model, but for the order of sums.
+        folders: Where to write to meanwhile; a training that was killed goes on from its checkpoints.
+
+    Returns:
+        The model, on one device and in float32.
 
     Raises:
-        InputError: The loss stopped being a number, or the model collapsed; see `models.guards`.
+        InputError: The loss stopped being a number, or the model collapsed; see `models.guards`. Or the eval split has
+            nothing to stop early by; see `models.best_epoch`.
     """
     spec = transform.transformed_feature_spec()
-    counts = inputs.count(file_patterns, spec)
-    steps = settings.epochs * -(-counts.examples // settings.batch_size)
-
-    tf.keras.utils.set_random_seed(settings.seed)
+    counts = inputs.count(splits.train, spec)
     # Rule of succession: a rate of exactly 1 has no logit.
     priors = Priors((counts.clicks + 1) / (counts.examples + 2), (counts.conversions + 1) / (counts.clicks + 2))
-    model = make_model(Shape(fields, embedding_rows(transform, fields), model_settings), priors)
-    model.compile(optimizer=optimizers.make_optimizer(model, model.tables, settings, steps))
-    examples = inputs.read_packed(file_patterns, spec, settings.batch_size, settings.shuffle_buffer, settings.seed)
-    progress = ProgressCallback(counts.examples, settings.batch_size, settings.epochs)
-    some = next(iter(inputs.read_packed(file_patterns, spec, _GUARDED_EXAMPLES)))
-    callbacks = [progress, LossGuard(), OutputGuard(some)]
-    model.fit(examples, epochs=settings.epochs, verbose=0, callbacks=callbacks)
-    return model
+    shape = Shape(fields, embedding_rows(transform, fields), model_settings)
+    compute = Compute(settings.precision, settings.xla)
+    steps = settings.epochs * -(-counts.examples // settings.batch_size)
+    features = next(iter(inputs.read_packed(splits.train, spec, batch_size=1)))
+
+    tf.keras.utils.set_random_seed(settings.seed)
+    strategy = distribution.strategy()
+    with strategy.scope():
+        model = make_model(replace(shape, compute=compute), priors)
+        model.compile(
+            optimizer=optimizers.make_optimizer(model, model.tables, settings, steps),
+            steps_per_execution=settings.steps_per_execution,
+        )
+        model(features)  # makes the variables
+    train_epochs(model, splits, spec, counts.examples, settings, folders)
+    if compute == Compute() and strategy.num_replicas_in_sync == 1:
+        return model
+    plain = make_model(shape, priors)
+    plain(features)
+    plain.set_weights(model.get_weights())
+    return plain
 
 
 def embedding_rows(transform: tft.TFTransformOutput, fields: tuple[Field, ...]) -> dict[str, int]:

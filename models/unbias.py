@@ -5,6 +5,7 @@ import tensorflow as tf
 from models.base import BaseModel
 from models.conversion_model import CTR, Logits, Priors
 from models.network import Shape
+from models.randomness import random_generator
 
 
 class UnbiasModel(BaseModel):
@@ -17,7 +18,8 @@ class UnbiasModel(BaseModel):
     def __init__(self, shape: Shape, priors: Priors):
         super().__init__(shape, priors)
         self._always_accepted = shape.settings.unbias.ceiling * priors.click
+        self._random = random_generator()
 
     def conversion_weights(self, logits: Logits, click: tf.Tensor, conversion: tf.Tensor) -> tf.Tensor:
-        accepted = tf.random.uniform(tf.shape(click)) * tf.sigmoid(logits[CTR]) < self._always_accepted
+        accepted = self._random.uniform(tf.shape(click)) * tf.sigmoid(logits[CTR]) < self._always_accepted
         return click * tf.cast(accepted, tf.float32)

@@ -112,6 +112,7 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
             trainer_module.FIELDS_KEY: fields,
             trainer_module.MODEL_KEY: config.model.model_dump_json(),
             trainer_module.TRAIN_KEY: config.train.model_dump_json(),
+            trainer_module.CHECKPOINTS_KEY: str(root.checkpoints),
             "fingerprint": code_fingerprint("models.trainer"),
         },
     )

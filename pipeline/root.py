@@ -38,6 +38,10 @@ class Root:
         return self.path / "serving"
 
     @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
     def logs(self) -> Path:
         return self.path / "logs"
 

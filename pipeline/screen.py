@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
@@ -154,6 +155,9 @@ class RunDisplay(logging.Handler):
             f"epoch {progress['epoch']}/{progress['epochs']}  loss {progress['loss']:.4f}  "
             f"{progress['examples_per_second']:,.0f} examples/s"
         )
+        if "waiting" in progress:
+            note += f"  {progress['waiting']:.0%} waiting for input"
+        note += f"  {timedelta(seconds=round(progress['seconds_left']))} left"
         if self._console.is_terminal:
             task = self._rows.tasks[-1]
             # One more than the steps: the component ends when the model is saved, not with the last step.

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow_transform as tft
 
 from models import trainer
+from models.epochs import Splits
 from models.settings import ModelSettings, TrainSettings
 from pipeline.compare.ask import ask, raw_pcvr
 from pipeline.compare.bootstrap import draw
@@ -86,8 +87,8 @@ def _end_with_parent() -> None:
 
 def _train_and_judge(run: Run) -> tuple[dict[str, float], dict[str, list[float]]]:
     transform = tft.TFTransformOutput(run.examples.transform_graph)
-    train_files = [run.examples.pattern(contract.TRAIN_SPLIT)]
-    model = trainer.train(train_files, transform, run.fields, run.model, run.train)
+    splits = Splits(*([run.examples.pattern(split)] for split in (contract.TRAIN_SPLIT, contract.EVAL_SPLIT)))
+    model = trainer.train(splits, transform, run.fields, run.model, run.train)
 
     answers = ask(model, transform, run.fields, run.examples.pattern(contract.EVAL_SPLIT), run.user_field)
     judged = [(eval_metrics(answers), len(answers.click))]

@@ -1,0 +1,60 @@
+"""The devices that a training runs on: all that are there.
+
+The workers of a MultiWorkerMirroredStrategy all run the same code; the chief is the one whose files count.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import tensorflow as tf
+
+from models import waiting
+
+
+def strategy() -> tf.distribute.Strategy:
+    """How training is spread: over the workers that TF_CONFIG names, else over this machine's GPUs, or its CPUs.
+
+    With one device it is TensorFlow's default.
+    """
+    if workers() > 1:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    if len(devices) > 1:
+        return tf.distribute.MirroredStrategy([device.name for device in devices])
+    return tf.distribute.get_strategy()
+
+
+def spread(batches: tf.data.Dataset, over: tf.distribute.Strategy) -> tf.data.Dataset:
+    """Makes batches ready for the strategy: each worker reads all, and takes its part of each batch.
+
+    On one device they also tell how long they were waited for.
+    """
+    if over.num_replicas_in_sync == 1:
+        return waiting.timed(batches)
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return batches.with_options(options)
+
+
+def workers() -> int:
+    """How many there are."""
+    cluster = tf.distribute.cluster_resolver.TFConfigClusterResolver().cluster_spec().as_dict()
+    return max(1, sum(len(cluster.get(job, [])) for job in ("chief", "worker")))
+
+
+def is_chief() -> bool:
+    """Whether this is the only worker, or the one whose files count."""
+    resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    first = "chief" if "chief" in resolver.cluster_spec().jobs else "worker"
+    return workers() == 1 or (resolver.task_type, resolver.task_id) == (first, 0)
+
+
+@contextmanager
+def own_folder(directory: str | None) -> Iterator[str]:
+    """The folder itself for the chief, for others one that goes when they leave it; so it is without a folder."""
+    if directory and is_chief():
+        yield directory
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        yield temporary

@@ -1,0 +1,30 @@
+"""Where the checkpoints of a training are: in a folder named by all that the training follows from."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from models import distribution
+
+
+def folder(base: str, file_patterns: Sequence[str], config: Mapping[str, Any]) -> str:
+    """The folder for a training's checkpoints. Those of other trainings, which nobody asks for any more, are removed.
+
+    Args:
+        base: Folder of all checkpoints.
+        file_patterns: Of the training split. TFX gives new examples new paths.
+        config: All else that the weights depend on, the code included.
+    """
+    files = sorted(path for pattern in file_patterns for path in tf.io.gfile.glob(pattern))
+    told = json.dumps([files, dict(config)], sort_keys=True)
+    name = hashlib.sha256(told.encode()).hexdigest()[:16]
+    if distribution.is_chief():
+        tf.io.gfile.makedirs(base)
+        for other in tf.io.gfile.listdir(base):
+            if other.rstrip("/") != name:
+                tf.io.gfile.rmtree(os.path.join(base, other))
+    return os.path.join(base, name)
