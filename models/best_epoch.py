@@ -16,14 +16,17 @@ class BestEpoch(tf.keras.callbacks.Callback):
         state: What a checkpoint of the training holds.
     """
 
-    def __init__(self, examples: tf.data.Dataset, patience: int, prefix: str):
+    def __init__(self, model: tf.keras.Model, examples: tf.data.Dataset, patience: int, prefix: str):
         """Args:
+        model: Is judged.
         examples: Batches of the eval split.
         patience: Epochs without a better model after which to stop.
         prefix: Of the files with the best weights.
         """
         super().__init__()
+        self._judged = model
         self._examples = examples
+        self._weights = tf.train.Checkpoint(model=model)
         self._patience = patience
         self._prefix = prefix
         self.state = tf.Module()
@@ -35,11 +38,11 @@ class BestEpoch(tf.keras.callbacks.Callback):
         return int(self.state.epochs_since) >= self._patience
 
     def on_epoch_end(self, epoch, logs=None):
-        auc = ctcvr_auc(self.model, self._examples)
+        auc = ctcvr_auc(self._judged, self._examples)
         if logs is not None:
             logs["ctcvr_auc_all"] = auc
         if auc > float(self.state.auc):
-            tf.train.Checkpoint(model=self.model).write(self._prefix)
+            self._weights.write(self._prefix)
             self.state.auc.assign(auc)
             self.state.epochs_since.assign(0)
         else:
@@ -47,7 +50,7 @@ class BestEpoch(tf.keras.callbacks.Callback):
 
     def restore(self) -> None:
         """Gives the model the weights of its best epoch."""
-        tf.train.Checkpoint(model=self.model).read(self._prefix).assert_existing_objects_matched()
+        self._weights.read(self._prefix).assert_existing_objects_matched()
 
 
 def ctcvr_auc(model: tf.keras.Model, examples: tf.data.Dataset) -> float:

@@ -68,7 +68,7 @@ def train_epochs(
     with distribution.own_folder(folders.checkpoints) as own:
         best_weights = os.path.join(own, "best")
         judged = inputs.read_packed(splits.eval, spec, _JUDGED_AT_ONCE)
-        best = BestEpoch(judged, settings.patience, best_weights) if settings.patience else None
+        best = BestEpoch(model, judged, settings.patience, best_weights) if settings.patience else None
         saved = Saved(own, model, best.state if best else tf.Module())
         steps_per_epoch = -(-examples // settings.batch_size)
         position = Position(steps_per_epoch, saved.restore(folders.checkpoints or own))

@@ -177,8 +177,8 @@ def _aucs(monkeypatch) -> list[float]:
     return aucs
 
 
-# It overshoots after a while.
-OVERSHOOTING = {"epochs": 30, "learning_rate": 0.1, "embedding_learning_rate": 0.3}
+# It learns the few training examples by heart.
+OVERSHOOTING = {"epochs": 30, "learning_rate": 0.02, "embedding_learning_rate": 0.1}
 
 
 def test_the_best_epoch_is_kept(data, monkeypatch):
@@ -209,12 +209,11 @@ def test_early_stopping_goes_on_too(data, tmp_path, interrupt, monkeypatch, epoc
     assert aucs == expected
 
 
-def test_nothing_to_stop_early_by(data, run_preprocessing, tmp_path):
+def test_nothing_to_stop_early_by(data, tmp_path):
     spec = tft.TFTransformOutput(str(data / "graph")).transformed_feature_spec()
     (batch,) = read_packed(_splits(data).eval, spec, 200)
     clicks_alone = tf.data.Dataset.from_tensors(batch | {contract.CONVERSION: tf.zeros(200, tf.int64)})
-    stopping = BestEpoch(clicks_alone, 1, str(tmp_path / "best"))
-    stopping.set_model(_train(data, epochs=1))
+    stopping = BestEpoch(_train(data, epochs=1), clicks_alone, 1, str(tmp_path / "best"))
     with pytest.raises(InputError) as error:
         stopping.on_epoch_end(0, {})
     assert str(error.value) == (
@@ -263,10 +262,11 @@ def _outputs(data: Path, model: ConversionModel) -> np.ndarray:
 def test_bfloat16(data, name, tower):
     """Trained in bfloat16 it is near the float32 model; what is given back computes in float32."""
     settings = {"name": name, "tower": tower, "hidden_units": (32, 16)}
-    exact, rounded = _train(data, model=settings), _train(data, model=settings, precision="bfloat16")
+    train = {"epochs": 1, "learning_rate": 0.001}
+    exact, rounded = _train(data, model=settings, **train), _train(data, model=settings, precision="bfloat16", **train)
     differences = np.abs(_outputs(data, rounded) - _outputs(data, exact))
-    assert 1e-6 < differences.max() < 0.05
-    again = _train(data, model=settings, epochs=1)  # made anew, computes in float32
+    assert 1e-6 < differences.max() < 0.1
+    again = _train(data, model=settings, **train)  # made anew, computes in float32
     again.set_weights(rounded.get_weights())
     np.testing.assert_array_equal(_outputs(data, again), _outputs(data, rounded))
     assert {weight.dtype for weight in rounded.trainable_weights} == {tf.float32}

@@ -243,7 +243,13 @@ def test_raw_rows_and_transformed_examples_get_the_same_answers(compared, log):
     outputs = latest_run_outputs(metadata.sqlite_metadata_connection_config(str(log.root / "metadata.sqlite")))
     graph, examples = (outputs["PackedTransform", key].uri for key in ("transform_graph", "transformed_examples"))
     transform = tft.TFTransformOutput(graph)
-    model = trainer.train(Splits([f"{examples}/Split-train/*"], [f"{examples}/Split-eval/*"]), transform, tree.fields, tree.model, tree.train)
+    model = trainer.train(
+        Splits([f"{examples}/Split-train/*"], [f"{examples}/Split-eval/*"]),
+        transform,
+        tree.fields,
+        tree.model,
+        tree.train,
+    )
 
     answers = ask(model, transform, tree.fields, f"{examples}/Split-eval/*", "user_id")
     source = open_truth(log.truth, tree.schema_file, tree.fields, tree.data.log)
