@@ -181,8 +181,8 @@ class TrainSettings(_Settings):
         epochs: Passes over the training split.
         batch_size: B, examples per step.
         learning_rate: Of the towers' Adam.
-        embedding_optimizer: Of the embedding tables: Adam of the rows that a step looked up (`lazy_adam`) or of all rows
-            at every step (`adam`), `adagrad` or `ftrl`.
+        embedding_optimizer: Of the embedding tables: Adam of the rows that a step looked up (`lazy_adam`), or of all at
+            every step (`adam`), `adagrad` or `ftrl`.
         embedding_learning_rate: Of that optimizer.
         adagrad: Of that optimizer alone.
         ftrl: Of that optimizer alone.
@@ -222,6 +222,7 @@ class TrainSettings(_Settings):
         # Its weights follow from its sums: what shrinks a weight is overwritten.
         if self.embedding_optimizer == "ftrl" and self.weight_decay:
             raise ValueError(
-                f"weight_decay should be 0 for embedding_optimizer ftrl, which has ftrl.l2. Received: {self.weight_decay}"
+                "weight_decay should be 0 for embedding_optimizer ftrl, which has ftrl.l2. "
+                f"Received: {self.weight_decay:g}"
             )
         return self

@@ -17,7 +17,7 @@ class _Clipped:
         self.optimizer = ClippedOptimizer(clip_norm, by_variable)
 
     def apply(self, kernel=(0.0, 4.0)) -> None:
-        # Row 2 was looked up twice: its gradient is [3, 0], not two of norms 1 and 2. With the kernel's [0, 4] that is 5.
+        # Row 2 was looked up twice: its gradient is [3, 0], which with the kernel's [0, 4] has norm 5.
         values, ids = tf.constant([[1.0, 0.0], [0.0, 0.0], [2.0, 0.0]]), tf.constant([2, 1, 2])
         slices = tf.IndexedSlices(values, ids, tf.constant([4, 2]))
         self.optimizer.apply_gradients([(slices, self.table), (tf.reshape(tf.constant(kernel), [2, 1]), self.kernel)])
@@ -47,9 +47,7 @@ def test_keras_global_clipnorm_is_of_each_optimizer_alone():
 def test_variable_without_gradient_stands_still():
     clipped = _Clipped(2.5)
     other = tf.Variable(1.0)
-    clipped.optimizer = ClippedOptimizer(
-        2.0, [(tf.keras.optimizers.legacy.SGD(1.0), lambda: [clipped.kernel, other])]
-    )
+    clipped.optimizer = ClippedOptimizer(2.0, [(tf.keras.optimizers.legacy.SGD(1.0), lambda: [clipped.kernel, other])])
     clipped.optimizer.apply_gradients([(tf.constant([[0.0], [4.0]]), clipped.kernel), (None, other)])
     np.testing.assert_allclose(clipped.kernel, [[0], [-2]], rtol=1e-6)
     assert other.numpy() == 1.0

@@ -124,7 +124,9 @@ def test_only_the_exact_adam_reads_a_whole_table(optimizer, clip_norm):
     def step(ids):
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(model(ids))
-        made.apply_gradients(zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables, strict=True))
+        made.apply_gradients(
+            zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables, strict=True)
+        )
 
     graph = step.get_concrete_function(tf.TensorSpec([None], tf.int64)).graph
     nodes = [*graph.as_graph_def().node, *(node for f in graph.as_graph_def().library.function for node in f.node_def)]
@@ -186,7 +188,10 @@ def test_weight_decay_is_of_kernels_and_of_rows_looked_up():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"embedding_optimizer": "ftrl", "weight_decay": 0.1}, "weight_decay should be 0 for embedding_optimizer ftrl"),
+        (
+            {"embedding_optimizer": "ftrl", "weight_decay": 0.1},
+            "weight_decay should be 0 for embedding_optimizer ftrl, which has ftrl.l2. Received: 0.1",
+        ),
         ({"schedule": "cosine"}, "schedule cosine should have a final_learning_rate below 1. Received: 1"),
     ],
 )
@@ -195,6 +200,7 @@ def test_settings_that_contradict_each_other(settings, message):
         TrainSettings(**settings)
 
 
+@pytest.mark.slow
 def test_two_replicas_with_half_a_batch_each_are_one_with_all_of_it():
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     script = Path(__file__).parent / "two_replicas.py"

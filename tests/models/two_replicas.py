@@ -16,7 +16,9 @@ from models.settings import ModelSettings, TrainSettings
 from schema.fields import Field
 
 FIELDS = (Field(name="user_id", entity="user"), Field(name="tags", entity="item", values=3))
-SHAPE = Shape(FIELDS, {"user_id": 6, "tags": 7}, ModelSettings(embedding_dim=3, embedding_stddev=0.5, hidden_units=(5,)))
+SHAPE = Shape(
+    FIELDS, {"user_id": 6, "tags": 7}, ModelSettings(embedding_dim=3, embedding_stddev=0.5, hidden_units=(5,))
+)
 BATCH, STEPS = 16, 5
 RUNS = [
     {"embedding_optimizer": "lazy_adam"},
@@ -62,29 +64,31 @@ def fit(strategy: tf.distribute.Strategy, model: ConversionModel) -> None:
         strategy.run(step, args=(strategy.experimental_distribute_values_from_function(share),))
 
 
+def weights(model: ConversionModel) -> list[np.ndarray]:
+    return [variable.numpy() for variable in model.trainable_variables]
+
+
 def main() -> None:
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    one, two = tf.distribute.get_strategy(), tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
     told = []
     for settings in RUNS:
         train = TrainSettings(learning_rate=0.01, embedding_learning_rate=0.05, **settings)
-        two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-        one = tf.distribute.get_strategy()
         models = {strategy: make(strategy, train) for strategy in (one, two)}
         models[two].set_weights(models[one].get_weights())
-        before = models[one].get_weights()
+        before = weights(models[one])
         for strategy, model in models.items():
             fit(strategy, model)
-        after = [model.get_weights() for model in models.values()]
-        table = models[two].tables[0]
-        copies = [copy.numpy() for copy in two.experimental_local_results(table)]
+        together, apart = weights(models[one]), weights(models[two])
+        copies = two.experimental_local_results(models[two].tables[0])
         np.testing.assert_array_equal(*copies)
         told.append(
             {
                 "settings": settings,
                 "replicas": len(copies),
-                "difference": max(float(np.abs(a - b).max()) for a, b in zip(*after, strict=True)),
-                "moved": min(float(np.abs(a - b).max()) for a, b in zip(before, after[0], strict=True)),
+                "difference": max(float(np.abs(a - b).max()) for a, b in zip(together, apart, strict=True)),
+                "moved": min(float(np.abs(a - b).max()) for a, b in zip(before, together, strict=True)),
             }
         )
     print(json.dumps(told))
