@@ -155,6 +155,26 @@ class ModelSettings(_Settings):
         return self
 
 
+class AdagradSettings(_Settings):
+    """Attributes:
+    initial_accumulator: What each weight's sum of squared gradients starts from.
+    """
+
+    initial_accumulator: PositiveFloat = 0.1
+
+
+class FtrlSettings(_Settings):
+    """Attributes:
+    initial_accumulator: As of `AdagradSettings`.
+    l1: Strength of the L1 penalty, which makes weights exactly 0.
+    l2: Strength of the L2 penalty.
+    """
+
+    initial_accumulator: PositiveFloat = 0.1
+    l1: NonNegativeFloat = 0.0
+    l2: NonNegativeFloat = 0.0
+
+
 class TrainSettings(_Settings):
     """How the model is trained.
 
@@ -162,8 +182,17 @@ class TrainSettings(_Settings):
         epochs: Passes over the training split.
         batch_size: B, examples per step.
         learning_rate: Of the towers' Adam.
-        embedding_learning_rate: Of the embedding's row-sparse Adam.
-        final_learning_rate: Share of both learning rates that is left when training ends; they fall linearly.
+        embedding_optimizer: Of the embedding tables: Adam of the rows that a step looked up (`lazy_adam`), or of all at
+            every step (`adam`), `adagrad` or `ftrl`.
+        embedding_learning_rate: Of that optimizer.
+        adagrad: Of that optimizer alone.
+        ftrl: Of that optimizer alone.
+        schedule: How both learning rates fall, after the warm-up; of `constant`, not at all.
+        final_learning_rate: Share of both learning rates that is left when training ends; of `linear` and `cosine`.
+        warmup_share: Share of the training's steps in which both learning rates first rise linearly.
+        clip_norm: What the norm of all gradients together is clipped to.
+        weight_decay: λ of AdamW: by which, times the learning rate, a step shrinks kernels and the tables' rows that it
+            looked up.
         shuffle_buffer: Examples that are shuffled together.
         seed: Of initialisation and order of the examples.
         precision: Of the matrix products while training; the loss, all variables and the exported model are float32.
@@ -180,8 +209,15 @@ class TrainSettings(_Settings):
     epochs: PositiveInt = 1
     batch_size: PositiveInt = 1024
     learning_rate: PositiveFloat = 0.001
+    embedding_optimizer: Literal["lazy_adam", "adam", "adagrad", "ftrl"] = "lazy_adam"
     embedding_learning_rate: PositiveFloat = 0.001
+    adagrad: AdagradSettings = AdagradSettings()
+    ftrl: FtrlSettings = FtrlSettings()
+    schedule: Literal["constant", "linear", "cosine"] = "linear"
     final_learning_rate: Annotated[float, Limits(ge=0, le=1)] = 1.0
+    warmup_share: Annotated[float, Limits(ge=0, lt=1)] = 0.0
+    clip_norm: PositiveFloat | None = None
+    weight_decay: NonNegativeFloat = 0.0
     shuffle_buffer: PositiveInt = 100_000
     seed: NonNegativeInt = 1
     precision: Precision = "float32"
@@ -190,3 +226,19 @@ class TrainSettings(_Settings):
     checkpoint_minutes: NonNegativeFloat = 10
     checkpoint_steps: NonNegativeInt = 0
     patience: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _falls(self) -> Self:
+        if self.schedule == "cosine" and self.final_learning_rate == 1:
+            raise ValueError("schedule cosine should have a final_learning_rate below 1. Received: 1")
+        return self
+
+    @model_validator(mode="after")
+    def _can_decay(self) -> Self:
+        # Its weights follow from its sums: what shrinks a weight is overwritten.
+        if self.embedding_optimizer == "ftrl" and self.weight_decay:
+            raise ValueError(
+                "weight_decay should be 0 for embedding_optimizer ftrl, which has ftrl.l2. "
+                f"Received: {self.weight_decay:g}"
+            )
+        return self

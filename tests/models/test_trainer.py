@@ -18,7 +18,7 @@ from models import trainer
 from models.best_epoch import BestEpoch, ctcvr_auc
 from models.checkpoints import Saved
 from models.conversion_model import ConversionModel
-from models.epochs import Folders, Splits
+from models.epochs import NOTHING_KEPT, Folders, Splits
 from models.guards import LossGuard
 from models.inputs import read_packed
 from models.settings import ModelSettings, TrainSettings
@@ -72,7 +72,7 @@ def _splits(data: Path) -> Splits:
     return Splits([str(data / "train-*.gz")], [str(data / "eval.gz")])
 
 
-def _train(data: Path, folders: Folders = Folders(), model: dict | None = None, **train) -> ConversionModel:
+def _train(data: Path, folders: Folders = NOTHING_KEPT, model: dict | None = None, **train) -> ConversionModel:
     graph = tft.TFTransformOutput(str(data / "graph"))
     settings = TrainSettings(**{**TRAIN, **train})
     return trainer.train(_splits(data), graph, FIELDS, ModelSettings(**{**MODEL, **(model or {})}), settings, folders)

@@ -101,6 +101,16 @@ def test_shown_configuration_reads_back_equal(tmp_path):
             "train.final_learning_rate=2",
             "`train.final_learning_rate`: Input should be less than or equal to 1",
         ),
+        (
+            "train.embedding_optimizer=sgd",
+            "`train.embedding_optimizer`: Input should be 'lazy_adam', 'adam', 'adagrad'",
+        ),
+        ("train.clip_norm=0", "`train.clip_norm`: Input should be greater than 0. Received: 0"),
+        ("train.warmup_share=1", "`train.warmup_share`: Input should be less than 1. Received: 1"),
+        (
+            "train={schedule: cosine, final_learning_rate: 1}",
+            "`train`: schedule cosine should have a final_learning_rate below 1. Received: 1",
+        ),
         ("model.tower=mlpp", "`model.tower`: Input should be 'mlp', 'cross', 'din' or 'mmoe'. Received: 'mlpp'"),
         (
             "model.tower=din",
