@@ -9,7 +9,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.utils import io_utils
 
-from models import inputs, optimizers, signatures, vocabulary_files
+from models import inputs, optimizers, search_space, signatures, vocabulary_files
 from models.conversion_model import ConversionModel, Priors
 from models.guards import LossGuard, OutputGuard
 from models.network import Shape
@@ -34,19 +34,20 @@ def run_fn(fn_args: FnArgs) -> None:
 
     Args:
         fn_args: `train_files`, `transform_graph_path`, `schema_path`, `serving_model_dir`, and a `custom_config` with
-            the JSON of the fields, of `ModelSettings` and of `TrainSettings`.
+            the JSON of the fields, of `ModelSettings` and of `TrainSettings`. With `hyperparameters`, the Tuner's, these come
+            before the settings.
 
     Raises:
         InputError: See `train`.
     """
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
-    model = train(
-        fn_args.train_files,
-        transform,
-        schema_fields.from_json(fn_args.custom_config[FIELDS_KEY]),
-        ModelSettings.model_validate_json(fn_args.custom_config[MODEL_KEY]),
-        TrainSettings.model_validate_json(fn_args.custom_config[TRAIN_KEY]),
-    )
+    model_settings = ModelSettings.model_validate_json(fn_args.custom_config[MODEL_KEY])
+    settings = TrainSettings.model_validate_json(fn_args.custom_config[TRAIN_KEY])
+    if fn_args.hyperparameters:
+        chosen = search_space.decode(fn_args.hyperparameters["values"])
+        model_settings, settings = search_space.apply(chosen, model_settings, settings)
+    fields = schema_fields.from_json(fn_args.custom_config[FIELDS_KEY])
+    model = train(fn_args.train_files, transform, fields, model_settings, settings)
     schema = io_utils.parse_pbtxt_file(fn_args.schema_path, schema_pb2.Schema())
     signatures.export(model, transform, schema, fn_args.serving_model_dir)
 

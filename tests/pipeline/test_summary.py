@@ -45,6 +45,7 @@ def _shown(**metrics: float) -> str:
         dead_letters="",
         allowed=(),
         vocabularies=[PAGE],
+        tuned="",
         vocabulary_report="/runs/artifacts/VocabularyReport/report/9/report.json",
         metrics=metrics,
         baseline_metrics={},
