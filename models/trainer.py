@@ -34,8 +34,8 @@ def run_fn(fn_args: FnArgs) -> None:
 
     Args:
         fn_args: `train_files`, `transform_graph_path`, `schema_path`, `serving_model_dir`, and a `custom_config` with
-            the JSON of the fields, of `ModelSettings` and of `TrainSettings`. With `hyperparameters`, the Tuner's, these come
-            before the settings.
+            the JSON of the fields, of `ModelSettings` and of `TrainSettings`; `hyperparameters`, the Tuner's, replace
+            some of these.
 
     Raises:
         InputError: See `train`.

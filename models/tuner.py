@@ -95,7 +95,7 @@ class TrialsTuner(BaseTuner):
             Exception: Whatever the training does; the trial counts as failed, and the search goes on.
         """
         values = trial.hyperparameters.values
-        told = f"trial {len(self.oracle.trials)} of at most {self.oracle.max_trials}"
+        told = f"trial {len(self.oracle.trials)} of {self.oracle.max_trials}"
         tf.keras.backend.clear_session()
         try:
             metrics = self._judged(values)

@@ -96,9 +96,10 @@ def _allowed(uri: str) -> Sequence[str]:
 
 
 def _tuned(uri: str) -> str:
+    # Best first; without those that failed.
     best, *others = json.loads(io_utils.read_string_file(io_utils.get_only_uri_in_dir(uri)))
     values = {key: value for key, value in best.items() if "." in key}
-    return f"{search_space.told(values)}; AUC {best['score']:.4f} of the examples held out, best of {1 + len(others)}"
+    return f"{search_space.told(values)}; AUC {best['score']:.4f} on examples held out, best of {1 + len(others)}"
 
 
 def _metrics(uri: str, has_baseline: bool) -> tuple[dict[str, float], dict[str, float]]:
