@@ -48,7 +48,9 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     model_settings = ModelSettings.model_validate_json(config[trainer.MODEL_KEY])
     train_settings = TrainSettings.model_validate_json(config[trainer.TRAIN_KEY])
     settings = TunerSettings.model_validate_json(config[TUNER_KEY])
-    train_file, held_out = validation.hold_out(fn_args.train_files, settings.validation_share, fn_args.working_dir)
+    train_file, held_out = validation.hold_out(
+        fn_args.train_files, spec, settings.validation_share, fn_args.working_dir
+    )
     counts = inputs.count([held_out], spec)
     if not 0 < counts.conversions < counts.clicks < counts.examples:
         raise InputError(

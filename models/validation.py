@@ -16,23 +16,30 @@ _BATCH_SIZE = 8192
 _BUCKETS = 10_000
 
 
-def hold_out(file_patterns: Sequence[str], share: float, folder: str) -> tuple[str, str]:
+def hold_out(
+    file_patterns: Sequence[str], spec: Mapping[str, tf.io.FixedLenFeature], share: float, folder: str
+) -> tuple[str, str]:
     """Divides packed examples among two files.
 
-    What is in an example decides, so that equal ones are on the same side, whatever file they are in.
+    An example's ids decide, so that equal ones are on the same side, and the same ones whatever file they are in.
 
     Args:
         file_patterns: Patterns of gzipped TFRecord files.
+        spec: Feature spec of the transformed features.
         share: Of the examples, held out; in (0, 1).
         folder: For the two files.
 
     Returns:
         File of the examples to train on, and of those held out.
     """
-    files = sorted(path for pattern in file_patterns for path in tf.io.gfile.glob(pattern))
     limit = round(share * _BUCKETS)
-    batches = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(_BATCH_SIZE)
-    batches = batches.map(lambda batch: (batch, tf.strings.to_hash_bucket_fast(batch, _BUCKETS) < limit))
+
+    def with_side(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        ids = inputs.parse_packed(batch, {contract.IDS: spec[contract.IDS]})[contract.IDS]
+        return batch, tf.bitcast(tf.fingerprint(ids), tf.uint64) % _BUCKETS < limit
+
+    files = sorted(path for pattern in file_patterns for path in tf.io.gfile.glob(pattern))
+    batches = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(_BATCH_SIZE).map(with_side)
     paths = os.path.join(folder, "train.gz"), os.path.join(folder, "held_out.gz")
     options = tf.io.TFRecordOptions("GZIP", compression_level=1)
     with contextlib.ExitStack() as stack:

@@ -50,7 +50,7 @@ def _fn_args(given: tuple[str, str], folder: Path, settings: Mapping[str, Any]) 
         transform_graph_path=graph,
         custom_config={
             trainer.FIELDS_KEY: schema_fields.to_json(FIELDS),
-            trainer.MODEL_KEY: ModelSettings(embedding_dim=2, hidden_units=(4,)).model_dump_json(),
+            trainer.MODEL_KEY: ModelSettings(embedding_dim=4, hidden_units=(16,)).model_dump_json(),
             trainer.TRAIN_KEY: TrainSettings(batch_size=64, seed=0).model_dump_json(),
             tuner.TUNER_KEY: TunerSettings.model_validate(settings).model_dump_json(),
         },
@@ -92,12 +92,12 @@ def test_the_trial_of_the_greatest_metric_is_the_best(given, tmp_path, caplog):
 
 def test_the_score_is_of_a_training_with_these_values_on_the_other_examples(given, tmp_path):
     """Trained anew by hand on what was not held out: the same AUC of what was."""
-    space = {"train.epochs": {"choices": [4]}, "train.embedding_learning_rate": {"choices": [0.05]}}
+    space = {"train.epochs": {"choices": [8]}, "train.learning_rate": {"choices": [0.01]}}
     fn_args = _fn_args(given, tmp_path, {"trials": 1, "validation_share": 0.4, "space": space})
     (trial,) = _search(fn_args).oracle.get_best_trials(1)
     transform = tuner.tft.TFTransformOutput(fn_args.transform_graph_path)
-    model_settings = ModelSettings(embedding_dim=2, hidden_units=(4,))
-    settings = TrainSettings(batch_size=64, seed=0, epochs=4, embedding_learning_rate=0.05)
+    model_settings = ModelSettings(embedding_dim=4, hidden_units=(16,))
+    settings = TrainSettings(batch_size=64, seed=0, epochs=8, learning_rate=0.01)
     model = trainer.train([f"{tmp_path}/train.gz"], transform, FIELDS, model_settings, settings)
     aucs = tuner.validation.aucs(model, f"{tmp_path}/held_out.gz", transform.transformed_feature_spec())
     assert trial.score == pytest.approx(aucs["ctcvr_auc_all"], abs=1e-3)  # sums have no fixed order
