@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -11,16 +11,16 @@ import tensorflow as tf
 from models import distribution
 
 
-def folder(base: str, file_patterns: Sequence[str], config: Mapping[str, Any]) -> str:
+def folder(base: str, file_patterns: Sequence[str], follows_from: Any) -> str:
     """The folder for a training's checkpoints. Those of other trainings, which nobody asks for any more, are removed.
 
     Args:
         base: Folder of all checkpoints.
         file_patterns: Of the training split. TFX gives new examples new paths.
-        config: All else that the weights depend on, the code included.
+        follows_from: All else that the weights follow from, the code included; JSON can hold it.
     """
     files = sorted(path for pattern in file_patterns for path in tf.io.gfile.glob(pattern))
-    told = json.dumps([files, dict(config)], sort_keys=True)
+    told = json.dumps([files, follows_from], sort_keys=True)
     name = hashlib.sha256(told.encode()).hexdigest()[:16]
     if distribution.is_chief():
         tf.io.gfile.makedirs(base)

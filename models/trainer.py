@@ -9,7 +9,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.utils import io_utils
 
-from models import distribution, inputs, optimizers, resumable, signatures, vocabulary_files
+from models import distribution, inputs, optimizers, resumable, search_space, signatures, vocabulary_files
 from models.conversion_model import ConversionModel, Priors
 from models.epochs import NOTHING_KEPT, Folders, Splits, train_epochs
 from models.network import Compute, Shape
@@ -32,22 +32,23 @@ def run_fn(fn_args: FnArgs) -> None:
     Args:
         fn_args: `train_files`, `eval_files`, `transform_graph_path`, `schema_path`, `model_run_dir`,
             `serving_model_dir`, and a `custom_config` with the JSON of the fields, of `ModelSettings` and of
-            `TrainSettings`, and the folder of checkpoints.
+            `TrainSettings`, and the folder of checkpoints; `hyperparameters`, the Tuner's, replace some of the settings.
 
     Raises:
         InputError: See `train`.
     """
     config = fn_args.custom_config
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
-    checkpoints = resumable.folder(config[CHECKPOINTS_KEY], fn_args.train_files, config)
-    model = train(
-        Splits(fn_args.train_files, fn_args.eval_files),
-        transform,
-        schema_fields.from_json(config[FIELDS_KEY]),
-        ModelSettings.model_validate_json(config[MODEL_KEY]),
-        TrainSettings.model_validate_json(config[TRAIN_KEY]),
-        Folders(checkpoints, fn_args.model_run_dir),
-    )
+    fields = schema_fields.from_json(config[FIELDS_KEY])
+    model_settings = ModelSettings.model_validate_json(config[MODEL_KEY])
+    settings = TrainSettings.model_validate_json(config[TRAIN_KEY])
+    if fn_args.hyperparameters:
+        chosen = search_space.decode(fn_args.hyperparameters["values"])
+        model_settings, settings = search_space.apply(chosen, model_settings, settings)
+    follows_from = [config, fn_args.hyperparameters]
+    checkpoints = resumable.folder(config[CHECKPOINTS_KEY], fn_args.train_files, follows_from)
+    splits, folders = Splits(fn_args.train_files, fn_args.eval_files), Folders(checkpoints, fn_args.model_run_dir)
+    model = train(splits, transform, fields, model_settings, settings, folders)
     schema = io_utils.parse_pbtxt_file(fn_args.schema_path, schema_pb2.Schema())
     with distribution.own_folder(fn_args.serving_model_dir) as directory:
         signatures.export(model, transform, schema, directory)

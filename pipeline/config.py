@@ -18,7 +18,8 @@ from pydantic import Field as Limits
 
 from components.data_guard.settings import GuardSettings
 from components.impression_example_gen.log_format import IMPRESSIONS, FlatFormat, LogFormat
-from models import histories
+from models import histories, search_space
+from models.search_space import TunerSettings
 from models.settings import ModelSettings, TrainSettings
 from schema.check import nearest
 from schema.errors import InputError
@@ -141,6 +142,7 @@ class Config(_Tree):
         model: Shape of the network.
         train: How it is trained.
         evaluation: When it is blessed.
+        tuner: What of `model` and `train` is searched for first; nothing without it.
     """
 
     name: Annotated[str, Limits(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -152,6 +154,7 @@ class Config(_Tree):
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()
     evaluation: EvaluationConfig = EvaluationConfig()
+    tuner: TunerSettings | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -167,12 +170,25 @@ class Config(_Tree):
     @classmethod
     def _din_has_a_history(cls, model: ModelSettings, info: ValidationInfo) -> ModelSettings:
         # Without `fields` in the data they have errors of their own, which are told first.
-        if model.tower == "din" and "fields" in info.data and not histories.candidates(info.data["fields"]):
-            raise ValueError(
-                "tower din should have a field of several values whose `vocabulary` is a field of one value. "
-                f"Received: {len(info.data['fields'])} fields, none of them such"
-            )
+        if "fields" in info.data:
+            _check_history(model, info.data["fields"])
         return model
+
+    @field_validator("tuner")
+    @classmethod
+    def _tuner_tries_settings(cls, tuner: TunerSettings | None, info: ValidationInfo) -> TunerSettings | None:
+        if tuner and {"fields", "model", "train"} <= info.data.keys():
+            for model, _ in search_space.candidates(tuner.space, info.data["model"], info.data["train"]):
+                _check_history(model, info.data["fields"])
+        return tuner
+
+
+def _check_history(model: ModelSettings, fields: Sequence[Field]) -> None:
+    if model.tower == "din" and not histories.candidates(fields):
+        raise ValueError(
+            "tower din should have a field of several values whose `vocabulary` is a field of one value. "
+            f"Received: {len(fields)} fields, none of them such"
+        )
 
 
 def load_config(name_or_path: str, overrides: Sequence[str] = ()) -> Config:
@@ -249,6 +265,8 @@ def _known_keys(location: Sequence[Any]) -> list[str]:
     for part in location[:-1]:
         if model is Config and part == "fields":
             return list(Field.model_fields)
+        if part not in model.model_fields:  # of a mapping
+            continue
         annotation = model.model_fields[part].annotation
         model = next((option for option in get_args(annotation) if hasattr(option, "model_fields")), annotation)
     return [field.alias or name for name, field in model.model_fields.items()]

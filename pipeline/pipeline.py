@@ -1,6 +1,7 @@
 """The pipeline, read top to bottom."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from google.protobuf import text_format
@@ -21,6 +22,7 @@ from components.packed_transform.component import PackedTransform
 from components.packed_transform.strategy import EarlierBlessedGraphStrategy
 from components.vocabulary_report.component import VocabularyReport
 from models import trainer as trainer_module
+from models import tuner as tuner_module
 from pipeline import beam, evaluation
 from pipeline.config import CARRY_ON_LAST, CARRY_ON_NONE, Config
 from pipeline.fingerprint import code_fingerprint
@@ -42,7 +44,6 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
     splits = {contract.TRAIN_SPLIT: config.data.splits.train, contract.EVAL_SPLIT: config.data.splits.eval}
     if sample:
         splits[contract.SERVING_SPLIT] = {IMPRESSIONS: sample.files}
-    fields = schema_fields.to_json(config.fields)
 
     curated = load.read_schema(load.schema_path(config.schema_file))
     schema = tfx.components.ImportSchemaGen(schema_file=_snapshot(curated, root))
@@ -101,17 +102,22 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
         fingerprint=code_fingerprint("components.vocabulary_report.executor"),
     )
 
+    training = {
+        trainer_module.FIELDS_KEY: schema_fields.to_json(config.fields),
+        trainer_module.MODEL_KEY: config.model.model_dump_json(),
+        trainer_module.TRAIN_KEY: config.train.model_dump_json(),
+    }
+    tuner = _tuner(config, transform, training)
     trainer = tfx.components.Trainer(
         run_fn="models.trainer.run_fn",
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=schema.outputs["schema"],
+        hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
         train_args=tfx.proto.TrainArgs(splits=[contract.TRAIN_SPLIT]),
         eval_args=tfx.proto.EvalArgs(splits=[contract.EVAL_SPLIT]),
         custom_config={
-            trainer_module.FIELDS_KEY: fields,
-            trainer_module.MODEL_KEY: config.model.model_dump_json(),
-            trainer_module.TRAIN_KEY: config.train.model_dump_json(),
+            **training,
             trainer_module.CHECKPOINTS_KEY: str(root.checkpoints),
             "fingerprint": code_fingerprint("models.trainer"),
         },
@@ -158,6 +164,7 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
             *([carried_on] if carried_on else []),
             transform,
             vocabulary_report,
+            *([tuner] if tuner else []),
             trainer,
             baseline,
             evaluation_schema,
@@ -189,6 +196,24 @@ def _carried_on(config: Config, schema: schema_pb2.Schema, examples: types.BaseC
         artifact_type=tfx.types.standard_artifacts.TransformGraph,
         output_key="carried_on",
     ).with_id("CarriedOn")
+
+
+def _tuner(config: Config, transform: base_node.BaseNode, training: Mapping[str, str]) -> base_node.BaseNode | None:
+    """What chooses settings for the Trainer, which is given `training`, if any are to be chosen."""
+    if not config.tuner:
+        return None
+    return tfx.components.Tuner(
+        tuner_fn="models.tuner.tuner_fn",
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        train_args=tfx.proto.TrainArgs(splits=[contract.TRAIN_SPLIT]),
+        eval_args=tfx.proto.EvalArgs(splits=[contract.EVAL_SPLIT]),
+        custom_config={
+            **training,
+            tuner_module.TUNER_KEY: config.tuner.model_dump_json(),
+            "fingerprint": code_fingerprint("models.tuner"),
+        },
+    )
 
 
 def _snapshot(schema: schema_pb2.Schema, root: Root) -> str:

@@ -86,7 +86,8 @@ class RunDisplay(logging.Handler):
     """A line per component, live: which is at work, for how long, and a bar for training.
 
     It listens to what TFX's LocalDagRunner logs of its components and to the progress of training. Where the screen is
-    no terminal it prints a line when a component starts, ends, and at every tenth of the training.
+    no terminal it prints a line when a component starts, ends, and at every tenth of the training. A tuner's trial that
+    ended is a line on either.
     """
 
     def __init__(self, console: Console):
@@ -129,6 +130,8 @@ class RunDisplay(logging.Handler):
             self.cached.add(self.running)
         elif hasattr(record, "progress"):
             self._show_progress(record.progress)
+        elif hasattr(record, "trial"):
+            self._console.print(Text(f"    {record.getMessage()}"), soft_wrap=True)
 
     def _start(self, component: str) -> None:
         self.running, self._started, self._tenth = component, time.monotonic(), 0

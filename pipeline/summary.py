@@ -1,5 +1,6 @@
 """What a run came to: read from its artifacts, shown on one screen."""
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from components.impression_example_gen import report
 from components.impression_example_gen.spec import DEAD_LETTERS_PROPERTY
 from components.vocabulary_report import report as vocabulary_report
 from components.vocabulary_report.report import FieldReport
+from models import search_space
 from pipeline import predict
 from pipeline.evaluation import METRICS
 from pipeline.lineage import RunArtifact
@@ -35,6 +37,7 @@ class Summary:
         allowed: One line for each problem of a field that `guard.allow` let pass.
         vocabularies: Of each embedded field, how well its ids fit the data.
         vocabulary_report: File that has them.
+        tuned: The settings that the Tuner chose, and what they were worth; "" where there was none.
         metrics: Metrics over the whole eval split, by name; see `evaluation.METRICS`.
         baseline_metrics: The same of the last blessed model; empty where there was none.
         unmet: One line for each threshold that was not met.
@@ -48,6 +51,7 @@ class Summary:
     allowed: Sequence[str]
     vocabularies: Sequence[FieldReport]
     vocabulary_report: str
+    tuned: str
     metrics: Mapping[str, float]
     baseline_metrics: Mapping[str, float]
     unmet: Sequence[str]
@@ -71,6 +75,7 @@ def summarise(outputs: Mapping[tuple[str, str], RunArtifact]) -> Summary:
         allowed=_allowed(outputs["DataGuard", "accepted_statistics"].uri),
         vocabularies=vocabulary_report.from_json(io_utils.read_bytes_file(vocabularies)),
         vocabulary_report=vocabularies,
+        tuned=_tuned(outputs["Tuner", "tuner_results"].uri) if ("Tuner", "tuner_results") in outputs else "",
         metrics=metrics,
         baseline_metrics=baseline_metrics,
         unmet=_unmet(evaluation),
@@ -88,6 +93,13 @@ def _counts(examples: RunArtifact, split: str) -> dict[str, int]:
 def _allowed(uri: str) -> Sequence[str]:
     text = io_utils.read_string_file(os.path.join(uri, guard_report.FILE_NAME))
     return guard_report.GuardReport.from_json(text).allowed
+
+
+def _tuned(uri: str) -> str:
+    # Best first; without those that failed.
+    best, *others = json.loads(io_utils.read_string_file(io_utils.get_only_uri_in_dir(uri)))
+    values = {key: value for key, value in best.items() if "." in key}
+    return f"{search_space.told(values)}; AUC {best['score']:.4f} on examples held out, best of {1 + len(others)}"
 
 
 def _metrics(uri: str, has_baseline: bool) -> tuple[dict[str, float], dict[str, float]]:
@@ -152,6 +164,8 @@ def show(console: Console, summary: Summary, seconds: Mapping[str, float], cache
         console.print(f"dead letters  {summary.dead_letters}", soft_wrap=True)
     told = vocabularies_told(summary.vocabularies)
     console.print(f"vocabularies  {told}; all of them: {summary.vocabulary_report}", soft_wrap=True)
+    if summary.tuned:
+        console.print(f"tuned         {summary.tuned}", soft_wrap=True)
     console.print(_metric_table(summary.metrics, summary.baseline_metrics))
     for name, value in summary.metrics.items():
         if "_auc_" in name and value > _PERFECT_AUC:

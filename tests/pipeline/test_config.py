@@ -43,6 +43,22 @@ def test_din_takes_fields_with_a_history():
     assert tree.model.tower == "din"
 
 
+def test_a_tuner_may_be_set_as_a_tree_and_reads_back_equal(tmp_path):
+    assert config.load_config("kuairand").tuner is None
+    overrides = ["tuner.space.train.learning_rate={min: 1e-4, max: 0.01, log: true}", "tuner.trials=3"]
+    tree = config.load_config("kuairand", [*overrides, "tuner.space.model.hidden_units.choices=[[8], [4, 2]]"])
+    assert list(tree.tuner.space) == ["train.learning_rate", "model.hidden_units"]
+    assert tree.tuner.space["train.learning_rate"].min == 0.0001
+    path = tmp_path / "shown.yaml"
+    path.write_text(config.to_yaml(tree))
+    assert config.load_config(str(path)) == tree
+
+
+def test_a_wrong_setting_is_told_before_the_tuner_that_tries_others():
+    with pytest.raises(InputError, match=r"`train.epochs`: Input should be greater than 0"):
+        config.load_config("kuairand", ["tuner.space.train.epochs={min: 1, max: 2}", "train.epochs=0"])
+
+
 def test_a_wrong_field_is_told_before_what_din_lacks():
     with pytest.raises(InputError, match=r"`fields.tags.values`: Input should be greater than 0"):
         config.load_config("kuairand", ["model.tower=din", "fields.tags.values=0"])
@@ -125,6 +141,34 @@ def test_shown_configuration_reads_back_equal(tmp_path):
         ("model.cross.projection_dim=0", "`model.cross.projection_dim`: Input should be greater than 0. Received: 0"),
         ("model.din.hidden_units=[]", "`model.din.hidden_units`: Tuple should have at least 1 item"),
         ("model.mmoe.experts=0", "`model.mmoe.experts`: Input should be greater than 0. Received: 0"),
+        ("tuner.trials=3", "`tuner.space` should be given; it is missing"),
+        ("tuner.space={}", "`tuner.space`: Dictionary should have at least 1 item"),
+        (
+            "tuner={methd: random, space: {train.epochs: {choices: [1]}}}",
+            "unknown key `tuner.methd`; did you mean `method`?",
+        ),
+        (
+            "tuner={metric: auc, space: {train.epochs: {choices: [1]}}}",
+            "`tuner.metric`: Input should be 'ctr_auc_all', 'cvr_auc_clicked' or 'ctcvr_auc_all'. Received: 'auc'",
+        ),
+        (
+            "tuner={validation_share: 1, space: {train.epochs: {choices: [1]}}}",
+            "`tuner.validation_share`: Input should be less than 1. Received: 1",
+        ),
+        (
+            "tuner.space.train.learning_rate={mim: 1, max: 2}",
+            "unknown key `tuner.space.train.learning_rate.mim`; did you mean `min`?",
+        ),
+        (
+            "tuner.space.train.learning_rat={min: 1, max: 2}",
+            "`tuner`: space should have settings of `model` and `train`. Received: train.learning_rat, which is none; "
+            "did you mean `train.learning_rate`?",
+        ),
+        (
+            "tuner.space.train.learning_rate={min: 0, max: 1}",
+            "`tuner`: space.train.learning_rate: Input should be greater than 0. Received: 0",
+        ),
+        ("tuner.space.model.tower.choices=[mlp, din]", "`tuner`: tower din should have a field of several values"),
         ("name=../x", "`name`: String should match pattern"),
         ("train=[", "--set train should be YAML"),
         ("train", "--set should be key=value. Received: train"),

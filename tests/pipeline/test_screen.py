@@ -81,6 +81,7 @@ def test_display_without_a_terminal_prints_a_line_per_event(tmp_path):
             absl.info("Component %s is running.", "Trainer")
             for step in range(1, 21):
                 ours.info("", extra=progress(step))
+            ours.info("trial %d of 9", 2, extra={"trial": True})
             absl.info("Component %s is finished.", "Trainer")
         file.seek(0)
         lines = file.read().splitlines()
@@ -90,7 +91,8 @@ def test_display_without_a_terminal_prints_a_line_per_event(tmp_path):
     assert lines[0] == "  Transform …"
     assert lines[1] == "✓ Transform 0.0 s cached"
     assert lines[3] == "     10 %  epoch 1/1  loss 0.5000  12,346 examples/s"
-    assert len(lines) == 2 + 1 + 10 + 1
+    assert lines[-2] == "    trial 2 of 9"
+    assert len(lines) == 2 + 1 + 10 + 1 + 1
     absl.info("Component %s is running.", "Pusher")
     assert display.running is None
 

@@ -38,13 +38,14 @@ def test_what_is_not_known_is_not_told():
     assert vocabularies_told([field_report("user", 0, 2), field_report("page", 9, 10)]) == "2 fields, 12 ids"
 
 
-def _shown(**metrics: float) -> str:
+def _shown(tuned: str = "", **metrics: float) -> str:
     screen = io.StringIO()
     summary = Summary(
         counts={},
         dead_letters="",
         allowed=(),
         vocabularies=[PAGE],
+        tuned=tuned,
         vocabulary_report="/runs/artifacts/VocabularyReport/report/9/report.json",
         metrics=metrics,
         baseline_metrics={},
@@ -62,6 +63,11 @@ def test_the_line_has_the_path_of_the_report():
         "\nvocabularies  1 field, 1,001 ids; highest collision rate: page 9.5 %; "
         "all of them: /runs/artifacts/VocabularyReport/report/9/report.json\n"
     ) in _shown()
+
+
+def test_what_the_tuner_chose_is_a_line():
+    assert "\ntuned         train.epochs 2; AUC 0.8 on" in _shown(tuned="train.epochs 2; AUC 0.8 on")
+    assert "tuned" not in _shown()
 
 
 def test_a_perfect_auc_is_a_warning():
