@@ -20,6 +20,10 @@ ModelName = Literal[
 ]
 TowerName = Literal["mlp", "cross", "din", "mmoe"]
 
+# Of `train.warm_start`, beside paths.
+WARM_START_NONE = "none"
+WARM_START_LAST = "last"
+
 _Share = Annotated[float, Limits(gt=0, le=1)]
 _Widths = Annotated[tuple[PositiveInt, ...], Limits(min_length=1)]
 
@@ -165,6 +169,8 @@ class TrainSettings(_Settings):
         final_learning_rate: Share of both learning rates that is left when training ends; they fall linearly.
         shuffle_buffer: Examples that are held to draw the next one from.
         seed: Of initialisation and order of the examples.
+        warm_start: What training begins with. `none`: random values. `last`: what the last blessed model of other
+            examples learned. Or the folder of a SavedModel, whose values it takes; see `models.warm_start`.
     """
 
     epochs: PositiveInt = 1
@@ -174,3 +180,4 @@ class TrainSettings(_Settings):
     final_learning_rate: Annotated[float, Limits(ge=0, le=1)] = 1.0
     shuffle_buffer: PositiveInt = 100_000
     seed: NonNegativeInt = 1
+    warm_start: str = WARM_START_NONE

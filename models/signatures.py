@@ -8,7 +8,9 @@ import tensorflow_transform as tft
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from models.conversion_model import ConversionModel
 from schema import contract, load
+from schema.errors import InputError
 
 
 class _Server(tf.Module):
@@ -48,3 +50,21 @@ def export(model: tf.keras.Model, transform: tft.TFTransformOutput, schema: sche
     tf.io.gfile.makedirs(os.path.dirname(path))
     with tf.io.gfile.GFile(path, "w") as file:
         file.write(text_format.MessageToString(schema))
+
+
+def restore(model: ConversionModel, directory: str) -> None:
+    """Gives a model's networks the values that they had when it was exported.
+
+    Args:
+        model: Of the same shape; has its variables already.
+        directory: Of the SavedModel.
+
+    Raises:
+        InputError: The SavedModel has no such variables.
+    """
+    path = os.path.join(directory, tf.saved_model.VARIABLES_DIRECTORY, tf.saved_model.VARIABLES_FILENAME)
+    exported = tf.train.Checkpoint(_model=tf.train.Checkpoint(networks=model.networks))
+    try:
+        exported.read(path).assert_existing_objects_matched().expect_partial()
+    except (AssertionError, ValueError, tf.errors.OpError):
+        raise InputError(f"a SavedModel should have the variables of its shape. Received: {directory}") from None

@@ -9,13 +9,15 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.utils import io_utils
 
-from models import inputs, optimizers, signatures, vocabulary_files
+from models import exported_shape, inputs, optimizers, signatures, vocabulary_files, warm_start_report
 from models.conversion_model import ConversionModel, Priors
 from models.guards import LossGuard, OutputGuard
 from models.network import Shape
 from models.progress import ProgressCallback
 from models.registry import make_model
-from models.settings import ModelSettings, TrainSettings
+from models.settings import WARM_START_LAST, WARM_START_NONE, ModelSettings, TrainSettings
+from models.warm_start import WarmStart
+from models.warm_start_report import WarmStartReport
 from schema import fields as schema_fields
 from schema import layout
 from schema.fields import Field
@@ -33,22 +35,27 @@ def run_fn(fn_args: FnArgs) -> None:
     """Trains the model on the transformed examples and exports it.
 
     Args:
-        fn_args: `train_files`, `transform_graph_path`, `schema_path`, `serving_model_dir`, and a `custom_config` with
-            the JSON of the fields, of `ModelSettings` and of `TrainSettings`.
+        fn_args: `train_files`, `transform_graph_path`, `schema_path`, `serving_model_dir`, `model_run_dir`, and a
+            `custom_config` with the JSON of the fields, of `ModelSettings` and of `TrainSettings`; `base_model`, if
+            there is one that training begins with.
 
     Raises:
-        InputError: See `train`.
+        InputError: See `train` and `WarmStart`.
     """
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
-    model = train(
-        fn_args.train_files,
-        transform,
-        schema_fields.from_json(fn_args.custom_config[FIELDS_KEY]),
-        ModelSettings.model_validate_json(fn_args.custom_config[MODEL_KEY]),
-        TrainSettings.model_validate_json(fn_args.custom_config[TRAIN_KEY]),
-    )
+    fields = schema_fields.from_json(fn_args.custom_config[FIELDS_KEY])
+    model_settings = ModelSettings.model_validate_json(fn_args.custom_config[MODEL_KEY])
+    settings = TrainSettings.model_validate_json(fn_args.custom_config[TRAIN_KEY])
+    start = None
+    if settings.warm_start != WARM_START_NONE:
+        earlier = fn_args.base_model if settings.warm_start == WARM_START_LAST else settings.warm_start
+        shape = Shape(fields, embedding_rows(transform, fields), model_settings)
+        start = WarmStart(earlier, shape, _assets(transform)) if earlier else None
+        warm_start_report.write(start.report if start else WarmStartReport(), fn_args.model_run_dir)
+    model = train(fn_args.train_files, transform, fields, model_settings, settings, start)
     schema = io_utils.parse_pbtxt_file(fn_args.schema_path, schema_pb2.Schema())
     signatures.export(model, transform, schema, fn_args.serving_model_dir)
+    exported_shape.write(model.shape, fn_args.serving_model_dir)
 
 
 def train(
@@ -57,6 +64,7 @@ def train(
     fields: tuple[Field, ...],
     model_settings: ModelSettings,
     settings: TrainSettings,
+    start: WarmStart | None = None,
 ) -> ConversionModel:
     """Trains a model.
 
@@ -66,6 +74,7 @@ def train(
         fields: The model's inputs.
         model_settings: Which model, and its shape.
         settings: How to train it; with the same seed and files it is the same model, but for the order of sums.
+        start: What it begins with; without it, from scratch.
 
     Raises:
         InputError: The loss stopped being a number, or the model collapsed; see `models.guards`.
@@ -78,6 +87,8 @@ def train(
     # Rule of succession: a rate of exactly 1 has no logit.
     priors = Priors((counts.clicks + 1) / (counts.examples + 2), (counts.conversions + 1) / (counts.clicks + 2))
     model = make_model(Shape(fields, embedding_rows(transform, fields), model_settings), priors)
+    if start:
+        start.apply(model)
     model.compile(optimizer=optimizers.make_optimizer(model, model.tables, settings, steps))
     examples = inputs.read_packed(file_patterns, spec, settings.batch_size, settings.shuffle_buffer, settings.seed)
     progress = ProgressCallback(counts.examples, settings.batch_size, settings.epochs)
@@ -89,8 +100,12 @@ def train(
 
 def embedding_rows(transform: tft.TFTransformOutput, fields: tuple[Field, ...]) -> dict[str, int]:
     """Number of ids of each embedded field with rows of its own, the one for a missing value included."""
-    assets = os.path.join(transform.transform_savedmodel_dir, "assets")
-    entries = vocabulary_files.read_entries(assets) if schema_fields.vocabulary_owners(fields) else {}
+    entries = vocabulary_files.read_entries(_assets(transform)) if schema_fields.vocabulary_owners(fields) else {}
     embedded = schema_fields.embedded(fields)
     layouts = layout.layouts(embedded, entries)
     return {field.name: layouts[field.name].ids for field in embedded if not field.vocabulary}
+
+
+def _assets(transform: tft.TFTransformOutput) -> str:
+    """Where the transform graph keeps the vocabularies."""
+    return os.path.join(transform.transform_savedmodel_dir, tf.saved_model.ASSETS_DIRECTORY)
