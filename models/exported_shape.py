@@ -14,7 +14,7 @@ from schema.model_shape import ModelShape
 
 def write(shape: Shape, directory: str) -> None:
     """Writes it under `assets.extra` of a SavedModel's folder."""
-    stored = ModelShape(fields=shape.fields, rows=shape.rows, settings=shape.settings.model_dump(mode="json"))
+    stored = ModelShape(fields=shape.fields, rows=dict(shape.rows), settings=shape.settings.model_dump(mode="json"))
     path = os.path.join(directory, contract.MODEL_SHAPE_PATH)
     tf.io.gfile.makedirs(os.path.dirname(path))
     with tf.io.gfile.GFile(path, "w") as file:

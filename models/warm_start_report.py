@@ -40,6 +40,15 @@ class WarmStartReport(BaseModel):
     fields: tuple[FieldCounts, ...] = ()
 
 
+def read(directory: str) -> WarmStartReport | None:
+    """That of a training, None where it was asked to begin from scratch."""
+    path = os.path.join(directory, FILE_NAME)
+    if not tf.io.gfile.exists(path):
+        return None
+    with tf.io.gfile.GFile(path) as file:
+        return WarmStartReport.model_validate_json(file.read())
+
+
 def write(report: WarmStartReport, directory: str) -> None:
     """Writes it to a folder, which is made if it is not there."""
     tf.io.gfile.makedirs(directory)

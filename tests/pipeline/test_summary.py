@@ -46,6 +46,7 @@ def _shown(**metrics: float) -> str:
         allowed=(),
         vocabularies=[PAGE],
         vocabulary_report="/runs/artifacts/VocabularyReport/report/9/report.json",
+        warm_start=None,
         metrics=metrics,
         baseline_metrics={},
         unmet=(),
