@@ -65,6 +65,6 @@ def restore(model: ConversionModel, directory: str) -> None:
     path = os.path.join(directory, tf.saved_model.VARIABLES_DIRECTORY, tf.saved_model.VARIABLES_FILENAME)
     exported = tf.train.Checkpoint(_model=tf.train.Checkpoint(networks=model.networks))
     try:
-        exported.read(path).assert_existing_objects_matched().expect_partial()
+        exported.read(path).expect_partial().assert_existing_objects_matched()
     except (AssertionError, ValueError, tf.errors.OpError):
         raise InputError(f"a SavedModel should have the variables of its shape. Received: {directory}") from None
