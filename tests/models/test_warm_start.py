@@ -264,24 +264,6 @@ def test_another_tower_setting_counts_with_that_tower_alone(tmp_path):
         earlier_shape(str(tmp_path / "cross"), settings_of(tower="cross", **more))
 
 
-def test_a_folder_that_tells_no_shape(tmp_path):
-    for directory in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(InputError) as error:
-            earlier_shape(str(directory), settings_of())
-        assert str(error.value) == (
-            f"a SavedModel that training begins with should tell its shape. Received: {directory}, without "
-            "assets.extra/shape.json; train from scratch: train.warm_start=none"
-        )
-
-
-def test_a_shape_of_another_version(tmp_path):
-    exported_shape.write(Shape((USER,), {"user": 4}, settings_of()), str(tmp_path))
-    path = tmp_path / "assets.extra" / "shape.json"
-    path.write_text(path.read_text().replace('"hidden_units"', '"units"', 1))
-    with pytest.raises(InputError, match=r"whose assets\.extra/shape\.json is of another version; train from scratch"):
-        earlier_shape(str(tmp_path), settings_of())
-
-
 def test_variables_that_are_not_of_the_shape(days, tmp_path):
     directory = export(days[0], days[0].model(settings_of(), seed=1), tmp_path / "exported")
     exported_shape.write(days[0].shape(settings_of(hidden_units=(6, 4))), directory)

@@ -5,6 +5,7 @@ import io
 from rich.console import Console
 
 from components.vocabulary_report.report import FieldReport
+from models.warm_start_report import FieldCounts, WarmStartReport
 from pipeline.summary import Summary, show, vocabularies_told
 
 
@@ -38,7 +39,7 @@ def test_what_is_not_known_is_not_told():
     assert vocabularies_told([field_report("user", 0, 2), field_report("page", 9, 10)]) == "2 fields, 12 ids"
 
 
-def _shown(**metrics: float) -> str:
+def _shown(warm_start: WarmStartReport | None = None, **metrics: float) -> str:
     screen = io.StringIO()
     summary = Summary(
         counts={},
@@ -46,7 +47,7 @@ def _shown(**metrics: float) -> str:
         allowed=(),
         vocabularies=[PAGE],
         vocabulary_report="/runs/artifacts/VocabularyReport/report/9/report.json",
-        warm_start=None,
+        warm_start=warm_start,
         metrics=metrics,
         baseline_metrics={},
         unmet=(),
@@ -63,6 +64,12 @@ def test_the_line_has_the_path_of_the_report():
         "\nvocabularies  1 field, 1,001 ids; highest collision rate: page 9.5 %; "
         "all of them: /runs/artifacts/VocabularyReport/report/9/report.json\n"
     ) in _shown()
+
+
+def test_what_training_began_with_is_told_where_it_was_asked_for():
+    assert "warm start" not in _shown()
+    report = WarmStartReport(earlier="/models/7", fields=[FieldCounts(field="user", kept=3, new=2, vanished=0)])
+    assert "\nwarm start    3 ids kept, 2 new (most: user 2), 0 vanished; of /models/7\n" in _shown(report)
 
 
 def test_a_perfect_auc_is_a_warning():
