@@ -49,9 +49,7 @@ def run_fn(fn_args: FnArgs) -> None:
     start = None
     if settings.warm_start != WARM_START_NONE:
         earlier = fn_args.base_model if settings.warm_start == WARM_START_LAST else settings.warm_start
-        shape = Shape(fields, embedding_rows(transform, fields), model_settings)
-        start = WarmStart(earlier, shape, _assets(transform)) if earlier else None
-        warm_start_report.write(start.report if start else WarmStartReport(), fn_args.model_run_dir)
+        start = _start(earlier, transform, fields, model_settings, fn_args.model_run_dir)
     model = train(fn_args.train_files, transform, fields, model_settings, settings, start)
     schema = io_utils.parse_pbtxt_file(fn_args.schema_path, schema_pb2.Schema())
     signatures.export(model, transform, schema, fn_args.serving_model_dir)
@@ -104,6 +102,21 @@ def embedding_rows(transform: tft.TFTransformOutput, fields: tuple[Field, ...]) 
     embedded = schema_fields.embedded(fields)
     layouts = layout.layouts(embedded, entries)
     return {field.name: layouts[field.name].ids for field in embedded if not field.vocabulary}
+
+
+def _start(
+    earlier: str | None,
+    transform: tft.TFTransformOutput,
+    fields: tuple[Field, ...],
+    model_settings: ModelSettings,
+    directory: str,
+) -> WarmStart | None:
+    """What the training begins with, if there is an earlier model; says so in a file of the directory."""
+    start = None
+    if earlier:
+        start = WarmStart(earlier, Shape(fields, embedding_rows(transform, fields), model_settings), _assets(transform))
+    warm_start_report.write(start.report if start else WarmStartReport(), directory)
+    return start
 
 
 def _assets(transform: tft.TFTransformOutput) -> str:
