@@ -15,8 +15,8 @@ EXAMPLES_KEY = "examples"
 class EarlierBlessedGraphStrategy(resolver.ResolverStrategy):
     """Resolves the latest blessed model of other examples than the current, and its transform graph.
 
-    Refused models are passed over, so that a bad day leaves nothing to the next. Those of the
-    current examples are, too: an unchanged rerun would see a new input and miss the cache.
+    Refused models are passed over, so that a bad day leaves nothing to the next. Those of the current examples are,
+    too: an unchanged rerun would see a new input and miss the cache.
     """
 
     def resolve_artifacts(
