@@ -10,7 +10,7 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from models import objectives, waiting
-from models.network import Network
+from models.network import Network, Shape
 from models.reductions import batch_mean
 from schema import contract
 
@@ -61,6 +61,11 @@ class ConversionModel(tfrs.Model, abc.ABC):
         self.term_names = tuple(terms) or self.TERMS
         self._waiting = tf.keras.metrics.Sum(WAITING)
         self._means = [tf.keras.metrics.Mean(name) for name in (*self.term_names, *self.WATCHED)]
+
+    @property
+    def shape(self) -> Shape:
+        """Of each of the networks."""
+        return self.networks[0].shape
 
     @property
     def tables(self) -> list[tf.Variable]:

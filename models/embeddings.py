@@ -23,6 +23,12 @@ class FusedEmbedding(tf.keras.layers.Layer):
     Input: ids, int64 [B, S], the packed feature of `schema.fields.embedded`; and, if there are weighted fields,
     weights, float32 [B, W], that of `schema.fields.weighted`.
     Output: float32 [B, F·D], a vector of length D per field, first the fields of one value without weight.
+
+    Attributes:
+        table: float32 [rows of all fields, D].
+        first_rows: Of each field with rows of its own, by name, the first of them.
+        order: Names of the fields in the order of their vectors in the output.
+        attentions: What pools the histories, by name.
     """
 
     def __init__(
@@ -44,18 +50,19 @@ class FusedEmbedding(tf.keras.layers.Layer):
         self._dim = dim
         owners = [field for field in fields if not field.vocabulary]
         *first_rows, all_rows = np.cumsum([0] + [rows[field.name] for field in owners])
-        first_row_of = {field.name: first_row for field, first_row in zip(owners, first_rows, strict=True)}
+        self.first_rows = {field.name: int(first_row) for field, first_row in zip(owners, first_rows, strict=True)}
         slots, weight_slots = layout.slots(fields), layout.slots(schema_fields.weighted(fields))
         single = [field for field in fields if field.slots == 1 and not field.weights]
         candidates = {name: slots[candidate] for name, candidate in histories.candidates(fields).items()}
-        self._attentions = {name: attention() for name in candidates} if attention else {}
+        self.attentions = {name: attention() for name in candidates} if attention else {}
         self._pooled = [
             _Pooled(field, slots[field.name], weight_slots.get(field.name), candidates.get(field.name))
             for field in fields
             if field not in single
         ]
+        self.order = (*(field.name for field in single), *(pooled.field.name for pooled in self._pooled))
         self._single_slots = np.array([slots[field.name].start for field in single], np.int64)
-        offsets = [first_row_of[field.vocabulary_owner] for field in fields]
+        offsets = [self.first_rows[field.vocabulary_owner] for field in fields]
         self._offsets = np.repeat(np.array(offsets, np.int64), [field.slots for field in fields])
         self._num_fields = len(fields)
         self.table = self.add_weight(
@@ -71,8 +78,8 @@ class FusedEmbedding(tf.keras.layers.Layer):
             if weights is not None and pooled.weights:
                 by_value *= weights[:, pooled.weights]
             values = vectors[:, pooled.slots]
-            if pooled.field.name in self._attentions:
-                attention = self._attentions[pooled.field.name]
+            if pooled.field.name in self.attentions:
+                attention = self.attentions[pooled.field.name]
                 parts.append(attention(values, by_value, vectors[:, pooled.candidate]))
             else:
                 parts.append(_pool(values, by_value, pooled.field.pooling))

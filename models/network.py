@@ -1,5 +1,6 @@
 """The network that every model is made of: an embedding, and towers that share it."""
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -55,6 +56,7 @@ class Network(tf.keras.layers.Layer):
     Output: float32 [B] of each tower, by name.
 
     Attributes:
+        shape: Of the network.
         embedding: That the towers share.
         towers: By name.
     """
@@ -66,6 +68,7 @@ class Network(tf.keras.layers.Layer):
         name: Of the layer.
         """
         super().__init__(name=name)
+        self.shape = shape
         settings = shape.settings
         policy = "float32" if shape.compute.precision == "float32" else f"mixed_{shape.compute.precision}"
         dense = DenseLayers(**settings.mlp.model_dump(), policy=policy)
@@ -84,6 +87,14 @@ class Network(tf.keras.layers.Layer):
             for name, prior in priors.items()
         }
         self._compiled_logits = tf.function(self._logits, jit_compile=True) if shape.compute.xla else self._logits
+
+    @property
+    def inputs(self) -> dict[str, range]:
+        """Where each field's numbers stand in the vector that the towers are given, by name."""
+        dense = (field.name for field in schema_fields.dense(self.shape.fields))
+        widths = dict.fromkeys(self.embedding.order, self.shape.settings.embedding_dim) | dict.fromkeys(dense, 1)
+        ends = itertools.accumulate(widths.values())
+        return {name: range(end - width, end) for (name, width), end in zip(widths.items(), ends, strict=True)}
 
     def call(self, features: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
         inputs = self.embedding(features[contract.IDS], features.get(contract.WEIGHTS))

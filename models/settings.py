@@ -21,6 +21,10 @@ ModelName = Literal[
 TowerName = Literal["mlp", "cross", "din", "mmoe"]
 Precision = Literal["float32", "bfloat16"]
 
+# Of `train.warm_start`, beside paths.
+WARM_START_NONE = "none"
+WARM_START_LAST = "last"
+
 _Share = Annotated[float, Limits(gt=0, le=1)]
 _Widths = Annotated[tuple[PositiveInt, ...], Limits(min_length=1)]
 
@@ -204,6 +208,8 @@ class TrainSettings(_Settings):
             of an epoch there always is one.
         patience: Training stops when `ctcvr_auc_all` of the eval split has not risen for so many epochs, and the best
             epoch's model is kept. Without it all epochs are done and the last is kept.
+        warm_start: What training begins with. `none`: random values. `last`: what the last blessed model of other
+            examples learned. Or the folder of a SavedModel, whose values it takes; see `models.warm_start`.
     """
 
     epochs: PositiveInt = 1
@@ -226,6 +232,7 @@ class TrainSettings(_Settings):
     checkpoint_minutes: NonNegativeFloat = 10
     checkpoint_steps: NonNegativeInt = 0
     patience: PositiveInt | None = None
+    warm_start: str = WARM_START_NONE
 
     @model_validator(mode="after")
     def _falls(self) -> Self:

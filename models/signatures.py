@@ -8,7 +8,9 @@ import tensorflow_transform as tft
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from models.conversion_model import ConversionModel
 from schema import contract, load
+from schema.errors import InputError
 
 
 class _Server(tf.Module):
@@ -16,7 +18,9 @@ class _Server(tf.Module):
 
     def __init__(self, model: tf.keras.Model, transform: tft.TFTransformOutput, schema: schema_pb2.Schema):
         super().__init__()
-        self._model = model
+        # Not the model, which would take its optimizer along.
+        self._networks = model.networks
+        self._answer = lambda features: served(model, features)
         self._transform = transform.transform_features_layer()
         serving = load.usable_features(schema, contract.SERVING)
         self._raw_spec = {name: feature for name, feature in transform.raw_feature_spec().items() if name in serving}
@@ -25,7 +29,7 @@ class _Server(tf.Module):
     def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """Serialized tf.Examples, string [B], to `pctr`, `pcvr`, `pctcvr`, float32 [B] in [0, 1]. Needs no labels."""
         raw = tf.io.parse_example(examples, self._raw_spec)
-        return served(self._model, self._transform(raw))
+        return self._answer(self._transform(raw))
 
 
 def served(model: tf.keras.Model, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -48,3 +52,21 @@ def export(model: tf.keras.Model, transform: tft.TFTransformOutput, schema: sche
     tf.io.gfile.makedirs(os.path.dirname(path))
     with tf.io.gfile.GFile(path, "w") as file:
         file.write(text_format.MessageToString(schema))
+
+
+def restore(model: ConversionModel, directory: str) -> None:
+    """Gives a model's networks the values that they had when it was exported.
+
+    Args:
+        model: Of the same shape; has its variables already.
+        directory: Of the SavedModel.
+
+    Raises:
+        InputError: The SavedModel has no such variables.
+    """
+    path = os.path.join(directory, tf.saved_model.VARIABLES_DIRECTORY, tf.saved_model.VARIABLES_FILENAME)
+    exported = tf.train.Checkpoint(_networks=model.networks)
+    try:
+        exported.read(path).expect_partial().assert_existing_objects_matched()
+    except (AssertionError, ValueError, tf.errors.OpError):
+        raise InputError(f"a SavedModel should have the variables of its shape. Received: {directory}") from None

@@ -9,12 +9,24 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.utils import io_utils
 
-from models import distribution, inputs, optimizers, resumable, search_space, signatures, vocabulary_files
+from models import (
+    distribution,
+    exported_shape,
+    inputs,
+    optimizers,
+    resumable,
+    search_space,
+    signatures,
+    vocabulary_files,
+    warm_start_report,
+)
 from models.conversion_model import ConversionModel, Priors
 from models.epochs import NOTHING_KEPT, Folders, Splits, train_epochs
 from models.network import Compute, Shape
 from models.registry import make_model
-from models.settings import ModelSettings, TrainSettings
+from models.settings import WARM_START_LAST, WARM_START_NONE, ModelSettings, TrainSettings
+from models.warm_start import WarmStart
+from models.warm_start_report import WarmStartReport
 from schema import fields as schema_fields
 from schema import layout
 from schema.fields import Field
@@ -32,10 +44,11 @@ def run_fn(fn_args: FnArgs) -> None:
     Args:
         fn_args: `train_files`, `eval_files`, `transform_graph_path`, `schema_path`, `model_run_dir`,
             `serving_model_dir`, and a `custom_config` with the JSON of the fields, of `ModelSettings` and of
-            `TrainSettings`, and the folder of checkpoints; `hyperparameters`, the Tuner's, replace some of the settings.
+            `TrainSettings`, and the folder of checkpoints. `hyperparameters`, the Tuner's, replace some settings;
+            `base_model` is what training begins with, if there is one.
 
     Raises:
-        InputError: See `train`.
+        InputError: See `train` and `WarmStart`.
     """
     config = fn_args.custom_config
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
@@ -45,13 +58,18 @@ def run_fn(fn_args: FnArgs) -> None:
     if fn_args.hyperparameters:
         chosen = search_space.decode(fn_args.hyperparameters["values"])
         model_settings, settings = search_space.apply(chosen, model_settings, settings)
-    follows_from = [config, fn_args.hyperparameters]
+    start = None
+    if settings.warm_start != WARM_START_NONE:
+        earlier = fn_args.base_model if settings.warm_start == WARM_START_LAST else settings.warm_start
+        start = _start(earlier, transform, fields, model_settings, fn_args.model_run_dir)
+    follows_from = [config, fn_args.hyperparameters, fn_args.base_model]
     checkpoints = resumable.folder(config[CHECKPOINTS_KEY], fn_args.train_files, follows_from)
     splits, folders = Splits(fn_args.train_files, fn_args.eval_files), Folders(checkpoints, fn_args.model_run_dir)
-    model = train(splits, transform, fields, model_settings, settings, folders)
+    model = train(splits, transform, fields, model_settings, settings, folders, start)
     schema = io_utils.parse_pbtxt_file(fn_args.schema_path, schema_pb2.Schema())
     with distribution.own_folder(fn_args.serving_model_dir) as directory:
         signatures.export(model, transform, schema, directory)
+        exported_shape.write(model.shape, directory)
     if distribution.is_chief():
         tf.io.gfile.rmtree(checkpoints)
 
@@ -63,6 +81,7 @@ def train(
     model_settings: ModelSettings,
     settings: TrainSettings,
     folders: Folders = NOTHING_KEPT,
+    start: WarmStart | None = None,
 ) -> ConversionModel:
     """Trains a model, on all devices there are.
 
@@ -73,6 +92,7 @@ def train(
         model_settings: Which model, and its shape.
         settings: How to train it; with the same seed and files it is the same model, but for the order of sums.
         folders: Where to write to meanwhile; a training that was killed goes on from its checkpoints.
+        start: What it begins with; without it, from scratch.
 
     Returns:
         The model, on one device and in float32.
@@ -99,6 +119,8 @@ def train(
             steps_per_execution=settings.steps_per_execution,
         )
         model(features)  # makes the variables
+        if start:
+            start.apply(model)
     train_epochs(model, splits, spec, counts.examples, settings, folders)
     if compute == Compute() and strategy.num_replicas_in_sync == 1:
         return model
@@ -110,8 +132,27 @@ def train(
 
 def embedding_rows(transform: tft.TFTransformOutput, fields: tuple[Field, ...]) -> dict[str, int]:
     """Number of ids of each embedded field with rows of its own, the one for a missing value included."""
-    assets = os.path.join(transform.transform_savedmodel_dir, "assets")
-    entries = vocabulary_files.read_entries(assets) if schema_fields.vocabulary_owners(fields) else {}
+    entries = vocabulary_files.read_entries(_assets(transform)) if schema_fields.vocabulary_owners(fields) else {}
     embedded = schema_fields.embedded(fields)
     layouts = layout.layouts(embedded, entries)
     return {field.name: layouts[field.name].ids for field in embedded if not field.vocabulary}
+
+
+def _start(
+    earlier: str | None,
+    transform: tft.TFTransformOutput,
+    fields: tuple[Field, ...],
+    model_settings: ModelSettings,
+    directory: str,
+) -> WarmStart | None:
+    """What the training begins with, if there is an earlier model; says so in a file of the directory."""
+    start = None
+    if earlier:
+        start = WarmStart(earlier, Shape(fields, embedding_rows(transform, fields), model_settings), _assets(transform))
+    warm_start_report.write(start.report if start else WarmStartReport(), directory)
+    return start
+
+
+def _assets(transform: tft.TFTransformOutput) -> str:
+    """Where the transform graph keeps the vocabularies."""
+    return os.path.join(transform.transform_savedmodel_dir, tf.saved_model.ASSETS_DIRECTORY)

@@ -23,6 +23,8 @@ from components.packed_transform.strategy import EarlierBlessedGraphStrategy
 from components.vocabulary_report.component import VocabularyReport
 from models import trainer as trainer_module
 from models import tuner as tuner_module
+from models import warm_start
+from models.settings import WARM_START_LAST, WARM_START_NONE, TrainSettings
 from pipeline import beam, evaluation
 from pipeline.config import CARRY_ON_LAST, CARRY_ON_NONE, Config
 from pipeline.fingerprint import code_fingerprint
@@ -38,7 +40,8 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
     it until one of these, or its input, changes.
 
     Raises:
-        InputError: A file pattern matches nothing; or the vocabularies to be carried on are not of these fields.
+        InputError: A file pattern matches nothing; or the vocabularies to be carried on are not of these fields, or the
+            model to begin with is not like this one.
     """
     sample = config.data.serving_sample
     splits = {contract.TRAIN_SPLIT: config.data.splits.train, contract.EVAL_SPLIT: config.data.splits.eval}
@@ -102,17 +105,22 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
         fingerprint=code_fingerprint("components.vocabulary_report.executor"),
     )
 
+    train = _checked_train(config)
     training = {
         trainer_module.FIELDS_KEY: schema_fields.to_json(config.fields),
         trainer_module.MODEL_KEY: config.model.model_dump_json(),
-        trainer_module.TRAIN_KEY: config.train.model_dump_json(),
+        trainer_module.TRAIN_KEY: train.model_dump_json(),
     }
     tuner = _tuner(config, transform, training)
+    begins_with = (
+        _last_blessed(examples.outputs["examples"], "WarmStart") if train.warm_start == WARM_START_LAST else None
+    )
     trainer = tfx.components.Trainer(
         run_fn="models.trainer.run_fn",
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=schema.outputs["schema"],
+        base_model=begins_with.outputs["model"] if begins_with else None,
         hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
         train_args=tfx.proto.TrainArgs(splits=[contract.TRAIN_SPLIT]),
         eval_args=tfx.proto.EvalArgs(splits=[contract.EVAL_SPLIT]),
@@ -165,6 +173,7 @@ def create_pipeline(config: Config, root: Root) -> tfx.dsl.Pipeline:
             transform,
             vocabulary_report,
             *([tuner] if tuner else []),
+            *([begins_with] if begins_with else []),
             trainer,
             baseline,
             evaluation_schema,
@@ -183,16 +192,10 @@ def _carried_on(config: Config, schema: schema_pb2.Schema, examples: types.BaseC
     if carry_on_from == CARRY_ON_NONE:
         return None
     if carry_on_from == CARRY_ON_LAST:
-        return resolver.Resolver(
-            strategy_class=EarlierBlessedGraphStrategy,
-            carried_on=types.Channel(type=tfx.types.standard_artifacts.TransformGraph),
-            model=types.Channel(type=tfx.types.standard_artifacts.Model),
-            model_blessing=types.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
-            examples=examples,
-        ).with_id("CarriedOn")
+        return _last_blessed(examples, "CarriedOn")
     carry_on.check(carry_on_from, config.fields, schema)
     return importer.Importer(
-        source_uri=str(Path(carry_on_from).resolve()) if "://" not in carry_on_from else carry_on_from,
+        source_uri=_absolute(carry_on_from),
         artifact_type=tfx.types.standard_artifacts.TransformGraph,
         output_key="carried_on",
     ).with_id("CarriedOn")
@@ -214,6 +217,30 @@ def _tuner(config: Config, transform: base_node.BaseNode, training: Mapping[str,
             "fingerprint": code_fingerprint("models.tuner"),
         },
     )
+
+
+def _last_blessed(examples: types.BaseChannel, node: str) -> resolver.Resolver:
+    """What gives the last blessed model of other examples, `model`, and its transform graph, `carried_on`."""
+    return resolver.Resolver(
+        strategy_class=EarlierBlessedGraphStrategy,
+        carried_on=types.Channel(type=tfx.types.standard_artifacts.TransformGraph),
+        model=types.Channel(type=tfx.types.standard_artifacts.Model),
+        model_blessing=types.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+        examples=examples,
+    ).with_id(node)
+
+
+def _checked_train(config: Config) -> TrainSettings:
+    """How to train; the model that it begins with, where one is named, is like this one."""
+    begin_with = config.train.warm_start
+    if begin_with in (WARM_START_NONE, WARM_START_LAST):
+        return config.train
+    warm_start.earlier_shape(begin_with, config.model)
+    return config.train.model_copy(update={"warm_start": _absolute(begin_with)})
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).resolve()) if "://" not in path else path
 
 
 def _snapshot(schema: schema_pb2.Schema, root: Root) -> str:

@@ -17,7 +17,8 @@ from components.impression_example_gen import report
 from components.impression_example_gen.spec import DEAD_LETTERS_PROPERTY
 from components.vocabulary_report import report as vocabulary_report
 from components.vocabulary_report.report import FieldReport
-from models import search_space
+from models import search_space, warm_start_report
+from models.warm_start_report import WarmStartReport
 from pipeline import predict
 from pipeline.evaluation import METRICS
 from pipeline.lineage import RunArtifact
@@ -38,6 +39,7 @@ class Summary:
         vocabularies: Of each embedded field, how well its ids fit the data.
         vocabulary_report: File that has them.
         tuned: The settings that the Tuner chose, and what they were worth; "" where there was none.
+        warm_start: What training began with; None where it was asked to begin from scratch.
         metrics: Metrics over the whole eval split, by name; see `evaluation.METRICS`.
         baseline_metrics: The same of the last blessed model; empty where there was none.
         unmet: One line for each threshold that was not met.
@@ -52,6 +54,7 @@ class Summary:
     vocabularies: Sequence[FieldReport]
     vocabulary_report: str
     tuned: str
+    warm_start: WarmStartReport | None
     metrics: Mapping[str, float]
     baseline_metrics: Mapping[str, float]
     unmet: Sequence[str]
@@ -76,6 +79,7 @@ def summarise(outputs: Mapping[tuple[str, str], RunArtifact]) -> Summary:
         vocabularies=vocabulary_report.from_json(io_utils.read_bytes_file(vocabularies)),
         vocabulary_report=vocabularies,
         tuned=_tuned(outputs["Tuner", "tuner_results"].uri) if ("Tuner", "tuner_results") in outputs else "",
+        warm_start=warm_start_report.read(outputs["Trainer", "model_run"].uri),
         metrics=metrics,
         baseline_metrics=baseline_metrics,
         unmet=_unmet(evaluation),
@@ -166,6 +170,8 @@ def show(console: Console, summary: Summary, seconds: Mapping[str, float], cache
     console.print(f"vocabularies  {told}; all of them: {summary.vocabulary_report}", soft_wrap=True)
     if summary.tuned:
         console.print(f"tuned         {summary.tuned}", soft_wrap=True)
+    if summary.warm_start:
+        console.print(f"warm start    {warm_start_report.told(summary.warm_start)}", soft_wrap=True)
     console.print(_metric_table(summary.metrics, summary.baseline_metrics))
     for name, value in summary.metrics.items():
         if "_auc_" in name and value > _PERFECT_AUC:

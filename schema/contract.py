@@ -41,3 +41,6 @@ PROGRESS_LOGGER = "esmm.progress"
 
 # Where a model directory keeps the schema of the examples it takes.
 MODEL_SCHEMA_PATH = "assets.extra/schema.pbtxt"
+
+# Where it keeps what its variables are of; see `schema.model_shape`.
+MODEL_SHAPE_PATH = "assets.extra/shape.json"

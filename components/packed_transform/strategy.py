@@ -1,4 +1,4 @@
-"""Resolver strategy for the vocabularies that are carried on."""
+"""Resolver strategy for the vocabularies that are carried on, and for the model that training begins with."""
 
 import ml_metadata as mlmd
 from ml_metadata.proto.metadata_store_pb2 import Event
@@ -13,10 +13,10 @@ EXAMPLES_KEY = "examples"
 
 
 class EarlierBlessedGraphStrategy(resolver.ResolverStrategy):
-    """Resolves the transform graph of the latest blessed model of other examples than the current.
+    """Resolves the latest blessed model of other examples than the current, and its transform graph.
 
-    Refused models are passed over, so that a bad day leaves nothing in the vocabularies of the next. Those of the
-    current examples are, too: an unchanged rerun would see a new input and miss the cache.
+    Refused models are passed over, so that a bad day leaves nothing to the next. Those of the current examples are,
+    too: an unchanged rerun would see a new input and miss the cache.
     """
 
     def resolve_artifacts(

@@ -8,11 +8,13 @@ from models.conversion_model import Priors
 from models.esmm import EsmmModel
 from models.guards import LossGuard, OutputGuard
 from models.network import Shape
+from models.position import Position
 from models.settings import ModelSettings
 from schema.errors import InputError
 from schema.fields import Field
 
 IDS = tf.constant([[1], [2], [3], [1]], tf.int64)
+POSITION = Position(steps_per_epoch=2)
 
 
 def _model(conversion: float = 0.2) -> EsmmModel:
@@ -25,12 +27,12 @@ def _fit(model: EsmmModel, callback: tf.keras.callbacks.Callback, rate: float, e
     model.compile(optimizer=tf.keras.optimizers.legacy.SGD(rate))
     examples = {"ids": IDS, "click": tf.constant([1, 0, 1, 0]), "conversion": tf.constant([1, 0, 0, 0])}
     data = tf.data.Dataset.from_tensor_slices(examples).batch(2)
-    model.fit(data, epochs=epochs, verbose=0, callbacks=[callback])
+    model.fit(data, epochs=epochs, verbose=0, callbacks=[POSITION, callback])
 
 
 def test_a_training_that_goes_well_is_left_alone():
     model = _model()
-    _fit(model, LossGuard(), rate=0.1)
+    _fit(model, LossGuard(POSITION), rate=0.1)
     _fit(model, OutputGuard({"ids": IDS}), rate=0.1)
 
 
@@ -40,7 +42,7 @@ def test_a_loss_that_is_no_number_stops_at_its_step():
     # The second step is the first that meets user 3.
     model.tables[0].scatter_update(tf.IndexedSlices([[np.inf, 0.0]], [3]))
     with pytest.raises(InputError) as error:
-        _fit(model, LossGuard(), rate=0.1)
+        _fit(model, LossGuard(POSITION), rate=0.1)
     assert str(error.value) == (
         "the training loss should be finite. Received: ctr_loss nan, ctcvr_loss nan in step 2; a lower "
         "`train.learning_rate` or `train.embedding_learning_rate` may help"
@@ -52,7 +54,7 @@ def test_an_infinite_loss_stops():
     model({"ids": IDS})
     model.networks[0].towers["ctr"].trainable_weights[-1].assign([-np.inf])
     with pytest.raises(InputError, match=r"ctr_loss (inf|nan)"):
-        _fit(model, LossGuard(), rate=0.0)
+        _fit(model, LossGuard(POSITION), rate=0.0)
 
 
 @pytest.mark.parametrize(("tower", "output"), [("ctr", "pctr"), ("cvr", "pcvr")])

@@ -83,32 +83,92 @@ def test_examples_of_other_fields_are_told(patterns):
         list(inputs.read_packed(patterns, spec, batch_size=100))
 
 
+def _shuffled(patterns, batch_size=5, shuffle_buffer=1000, seed=1, epoch=0, skipped=0) -> list[int]:
+    order = inputs.Order(shuffle_buffer, seed)
+    return _numbers(inputs.read_shuffled(patterns, SPEC, batch_size, order, epoch, skipped))
+
+
 @pytest.mark.parametrize("shuffle_buffer", [4, 1000])
 @pytest.mark.parametrize("seed", [0, 7])
 def test_every_epoch_has_each_example_once_in_another_order(patterns, shuffle_buffer, seed):
-    dataset = inputs.read_packed(patterns, SPEC, 5, shuffle_buffer, seed)
-    epochs = [_numbers(dataset) for _ in range(3)]
+    epochs = [_shuffled(patterns, 5, shuffle_buffer, seed, epoch) for epoch in range(3)]
     for epoch in epochs:
         assert sorted(epoch) == list(range(NUM_EXAMPLES))
     assert len({tuple(epoch) for epoch in [*epochs, range(NUM_EXAMPLES)]}) == 4
 
 
-def test_a_small_buffer_draws_from_the_next_examples_only(patterns):
-    numbers = _numbers(inputs.read_packed(patterns, SPEC, 5, shuffle_buffer=4, seed=1))
-    assert all(number <= place + 3 for place, number in enumerate(numbers))
+def test_without_a_buffer_the_files_alone_change_places(patterns):
+    files = [range(5), range(5, 9), range(9, 20), range(20, 23)]
+    orders = set()
+    for epoch in range(8):
+        numbers = _shuffled(patterns, 5, 0, epoch=epoch)
+        order = [next(place for place, file in enumerate(files) if number in file) for number in numbers]
+        orders.add(tuple(dict.fromkeys(order)))
+        assert numbers == [number for place in dict.fromkeys(order) for number in files[place]]
+    assert len(orders) > 3
+
+
+def test_a_small_buffer_shuffles_so_many_together(patterns):
+    in_order = _shuffled(patterns, 5, 0)
+    numbers = _shuffled(patterns, 5, shuffle_buffer=4)
+    for start in range(0, NUM_EXAMPLES, 4):
+        assert sorted(numbers[start : start + 4]) == sorted(in_order[start : start + 4])
+    places = [[in_order.index(number) - start for number in numbers[start : start + 4]] for start in (0, 4, 8, 12, 16)]
+    assert len({tuple(order) for order in places}) > 2  # not one permutation for all
+
+
+def test_the_values_of_an_example_stay_together(patterns):
+    (batch,) = inputs.read_shuffled(patterns, SPEC, 100, inputs.Order(1000, 1), 0)
+    numbers = batch["ids"][:, 0].numpy()
+    np.testing.assert_array_equal(batch["ids"][:, 1], -numbers)
+    np.testing.assert_array_equal(batch["weights"][:, 2], -numbers)
+    np.testing.assert_array_equal(batch["dense"][:, 0], numbers / 2)
+    np.testing.assert_array_equal(batch["click"], numbers % 3 == 0)
+    np.testing.assert_array_equal(batch["conversion"], numbers % 6 == 0)
 
 
 @pytest.mark.parametrize("seed", [0, 3])
-def test_same_seed_same_order(patterns, seed):
-    first = inputs.read_packed(patterns, SPEC, 5, 1000, seed)
-    again = inputs.read_packed(patterns, SPEC, 8, 1000, seed)
-    for _ in range(2):
-        assert _numbers(first) == _numbers(again)
+@pytest.mark.parametrize("batch_size", [5, 8])
+def test_same_seed_same_order(patterns, seed, batch_size):
+    for epoch in range(2):
+        assert _shuffled(patterns, batch_size, seed=seed, epoch=epoch) == _shuffled(
+            patterns[::-1], 5, seed=seed, epoch=epoch
+        )
 
 
 def test_other_seeds_other_orders(patterns):
-    orders = {tuple(_numbers(inputs.read_packed(patterns, SPEC, 5, 1000, seed))) for seed in range(5)}
-    assert len(orders) == 5
+    assert len({tuple(_shuffled(patterns, seed=seed)) for seed in range(5)}) == 5
+
+
+@pytest.mark.parametrize("skipped", [0, 1, 3, 4, 5])
+@pytest.mark.parametrize("shuffle_buffer", [0, 7, 1000])
+def test_what_is_skipped_is_what_would_have_come_first(patterns, shuffle_buffer, skipped):
+    whole = _shuffled(patterns, 5, shuffle_buffer, epoch=2)
+    assert _shuffled(patterns, 5, shuffle_buffer, epoch=2, skipped=skipped) == whole[5 * skipped :]
+
+
+def test_large_files_are_read_in_turn(tmp_path):
+    """A batch of a thousand from each."""
+    for name, first in {"a": 0, "b": 10_000}.items():
+        with tf.io.TFRecordWriter(str(tmp_path / f"{name}.gz"), "GZIP") as writer:
+            for number in range(first, first + 2500):
+                writer.write(_example(number))
+    numbers = np.array(_shuffled([str(tmp_path / "*.gz")], 5000, shuffle_buffer=0))
+    assert np.flatnonzero(np.diff(numbers >= 10_000)).tolist() == [1023, 2047, 3071, 4095, 4547]
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_a_file_cut_short_is_told(patterns, tmp_path, shuffled):
+    whole = tmp_path / "whole.gz"
+    with tf.io.TFRecordWriter(str(whole), "GZIP") as writer:
+        for number in range(3000):
+            writer.write(_example(number))
+    cut = tmp_path / "cut.gz"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    order = inputs.Order(0, 1)
+    read = inputs.read_shuffled([str(cut)], SPEC, 5, order, 0) if shuffled else inputs.read_packed([str(cut)], SPEC, 5)
+    with pytest.raises(tf.errors.DataLossError, match="truncated record"):
+        list(read)
 
 
 def test_count(patterns):

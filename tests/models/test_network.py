@@ -149,3 +149,14 @@ def test_the_saved_model_neither_drops_out_nor_looks_at_the_batch(tower, tmp_pat
         np.testing.assert_allclose(outputs[name], expected[name], rtol=1e-5)
         np.testing.assert_allclose(one[name], expected[name][:1], rtol=1e-5)
     assert np.abs(model(BATCH, training=True)["pctr"] - expected["pctr"]).max() > 0.01
+
+
+def test_where_each_fields_numbers_stand():
+    """The field of several values behind those of one, the dense one last."""
+    network = _network(_settings())
+    assert network.inputs == {
+        "user_id": range(0, 3),
+        "video": range(3, 6),
+        "history": range(6, 9),
+        "age": range(9, 10),
+    }

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from models import trainer, tuner
+from models.epochs import Splits
 from models.search_space import TunerSettings
 from models.settings import ModelSettings, TrainSettings
 from schema import fields as schema_fields
@@ -98,7 +99,8 @@ def test_the_score_is_of_a_training_with_these_values_on_the_other_examples(give
     transform = tuner.tft.TFTransformOutput(fn_args.transform_graph_path)
     model_settings = ModelSettings(embedding_dim=4, hidden_units=(16,))
     settings = TrainSettings(batch_size=64, seed=0, epochs=8, learning_rate=0.01)
-    model = trainer.train([f"{tmp_path}/train.gz"], transform, FIELDS, model_settings, settings)
+    splits = Splits([f"{tmp_path}/train.gz"], [f"{tmp_path}/held_out.gz"])
+    model = trainer.train(splits, transform, FIELDS, model_settings, settings)
     aucs = tuner.validation.aucs(model, f"{tmp_path}/held_out.gz", transform.transformed_feature_spec())
     assert trial.score == pytest.approx(aucs["ctcvr_auc_all"], abs=1e-3)  # sums have no fixed order
     assert aucs["ctcvr_auc_all"] > 0.6

@@ -5,6 +5,7 @@ import io
 from rich.console import Console
 
 from components.vocabulary_report.report import FieldReport
+from models.warm_start_report import FieldCounts, WarmStartReport
 from pipeline.summary import Summary, show, vocabularies_told
 
 
@@ -38,7 +39,7 @@ def test_what_is_not_known_is_not_told():
     assert vocabularies_told([field_report("user", 0, 2), field_report("page", 9, 10)]) == "2 fields, 12 ids"
 
 
-def _shown(tuned: str = "", **metrics: float) -> str:
+def _shown(tuned: str = "", warm_start: WarmStartReport | None = None, **metrics: float) -> str:
     screen = io.StringIO()
     summary = Summary(
         counts={},
@@ -47,6 +48,7 @@ def _shown(tuned: str = "", **metrics: float) -> str:
         vocabularies=[PAGE],
         tuned=tuned,
         vocabulary_report="/runs/artifacts/VocabularyReport/report/9/report.json",
+        warm_start=warm_start,
         metrics=metrics,
         baseline_metrics={},
         unmet=(),
@@ -68,6 +70,12 @@ def test_the_line_has_the_path_of_the_report():
 def test_what_the_tuner_chose_is_a_line():
     assert "\ntuned         train.epochs 2; AUC 0.8 on" in _shown(tuned="train.epochs 2; AUC 0.8 on")
     assert "tuned" not in _shown()
+
+
+def test_what_training_began_with_is_told_where_it_was_asked_for():
+    assert "warm start" not in _shown()
+    report = WarmStartReport(earlier="/models/7", fields=[FieldCounts(field="user", kept=3, new=2, vanished=0)])
+    assert "\nwarm start    3 ids kept, 2 new (most: user 2), 0 vanished; of /models/7\n" in _shown(report)
 
 
 def test_a_perfect_auc_is_a_warning():

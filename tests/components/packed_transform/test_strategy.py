@@ -43,9 +43,9 @@ class Runs:
         self._found["carried_on"].append(graph)
         return graph
 
-    def train(self, graph: types.Artifact, blessed: bool | None = True) -> types.Artifact:
+    def train(self, graph: types.Artifact, blessed: bool | None = True, **base_model: types.Artifact) -> types.Artifact:
         """A model that is blessed, refused, or (None) of a run that failed before."""
-        model = self._execute("Trainer", standard_artifacts.Model(), transform_graph=graph)
+        model = self._execute("Trainer", standard_artifacts.Model(), transform_graph=graph, **base_model)
         self._found["model"].append(model)
         if blessed is not None:
             blessing = standard_artifacts.ModelBlessing()
@@ -90,6 +90,22 @@ def test_the_latest_of_several_days(runs):
     for graph in graphs:
         runs.train(graph)
     assert runs.carried_on(runs.ingest()) == [graphs[2].uri]
+
+
+def test_the_model_comes_with_its_graph(runs):
+    graphs = [runs.transform(runs.ingest()) for _ in range(3)]
+    models = [runs.train(graph, blessed) for graph, blessed in zip(graphs, (True, True, False), strict=True)]
+    resolved = runs.resolve(runs.ingest())
+    assert [model.uri for model in resolved["model"]] == [models[1].uri]
+    assert [graph.uri for graph in resolved["carried_on"]] == [graphs[1].uri]
+
+
+def test_a_model_that_began_with_an_earlier_one(runs):
+    """The earlier one is an input of its training like the graph, and not what is looked for."""
+    day, next_day = (runs.transform(runs.ingest()) for _ in range(2))
+    model = runs.train(day)
+    next_model = runs.train(next_day, base_model=model)
+    assert [one.uri for one in runs.resolve(runs.ingest())["model"]] == [next_model.uri]
 
 
 def test_the_latest_model_not_the_latest_graph(runs):

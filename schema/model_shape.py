@@ -1,0 +1,23 @@
+"""The file beside a SavedModel that tells what its variables are of: which rows, which inputs, which layers."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from schema.fields import Field
+
+
+class ModelShape(BaseModel):
+    """What a model's variables follow from.
+
+    Attributes:
+        fields: All fields, in the order that the model was given them.
+        rows: Number of ids of each embedded field with rows of its own, the one for a missing value included.
+        settings: Of the model, by key, as of `models.settings.ModelSettings`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fields: tuple[Field, ...]
+    rows: dict[str, int]
+    settings: dict[str, Any]
