@@ -57,6 +57,7 @@ def train(
     fields: tuple[Field, ...],
     model_settings: ModelSettings,
     settings: TrainSettings,
+    watching: Sequence[tf.keras.callbacks.Callback] = (),
 ) -> ConversionModel:
     """Trains a model.
 
@@ -66,6 +67,7 @@ def train(
         fields: The model's inputs.
         model_settings: Which model, and its shape.
         settings: How to train it; with the same seed and files it is the same model, but for the order of sums.
+        watching: Callbacks beside the training's own.
 
     Raises:
         InputError: The loss stopped being a number, or the model collapsed; see `models.guards`.
@@ -82,7 +84,7 @@ def train(
     examples = inputs.read_packed(file_patterns, spec, settings.batch_size, settings.shuffle_buffer, settings.seed)
     progress = ProgressCallback(counts.examples, settings.batch_size, settings.epochs)
     some = next(iter(inputs.read_packed(file_patterns, spec, _GUARDED_EXAMPLES)))
-    callbacks = [progress, LossGuard(), OutputGuard(some)]
+    callbacks = [progress, LossGuard(), OutputGuard(some), *watching]
     model.fit(examples, epochs=settings.epochs, verbose=0, callbacks=callbacks)
     return model
 
