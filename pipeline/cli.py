@@ -268,6 +268,9 @@ def bench_train(
     deepctr: Annotated[
         Path | None, typer.Option(metavar="PYTHON", help="Interpreter of an environment that has DeepCTR.")
     ] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Tell where the time goes, in the first batch size.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="JSON file for the figures.")] = None,
 ) -> None:
     """Compare training with the usual Keras recipe, DeepCTR and the matrix products alone, and measure its memory."""
@@ -277,7 +280,8 @@ def bench_train(
         from pipeline.bench import train
 
         chosen = {name: sizes for name, sizes in train.VOCABULARIES.items() if vocabularies in (name, "both")}
-        figures = train.bench_train(chosen, batches or [1024, 8192, 65_536], examples, seconds, deepctr, console)
+        sizes = batches or [1024, 8192, 65_536]
+        figures = train.bench_train(chosen, sizes, examples, seconds, deepctr, profile, console)
         if out:
             out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from models.settings import ModelSettings
-from pipeline.bench import clock, ids, train_data, train_deepctr, train_floor, train_ours, train_stock
+from pipeline.bench import clock, ids, op_times, train_data, train_deepctr, train_floor, train_ours, train_stock
 from pipeline.bench.machine import machine
 from pipeline.bench.measured import in_its_own_process
 from schema.errors import InputError
@@ -25,6 +25,7 @@ def bench_train(
     examples: int,
     seconds: float,
     deepctr: Path | None,
+    profiled: bool,
     console: Console,
 ) -> dict[str, Any]:
     """Draws the examples, trains on all sides, prints tables and gives their figures.
@@ -35,6 +36,7 @@ def bench_train(
         examples: How many there are; a side trains once over them at most.
         seconds: How long to measure each side at least, behind its warm-up.
         deepctr: Interpreter of an environment that has DeepCTR; without it that side is left out.
+        profiled: Whether to tell where the time of ours goes, in another run at the first sizes and batch size.
         console: The screen.
 
     Raises:
@@ -50,18 +52,22 @@ def bench_train(
             )
     if deepctr:
         train_deepctr.check(deepctr)
-    results: list[dict[str, Any]] = []
+    figures: dict[str, Any] = {"machine": machine(), "training": [], "profile": []}
     for name, sizes in vocabularies.items():
         with tempfile.TemporaryDirectory() as data:
             train_data.write(Path(data), examples, sizes)
             console.print(f"{name}: {examples:,} examples written", soft_wrap=True)
             for batch_size in batch_sizes:
                 of_batch = _sides(data, sizes, batch_size, seconds, deepctr, console)
-                results += [{"vocabularies": name, "batch_size": batch_size} | result for result in of_batch]
+                figures["training"] += [
+                    {"vocabularies": name, "batch_size": batch_size} | result for result in of_batch
+                ]
                 console.print(_table(f"{name}, {batch_size:,}", of_batch))
+                if profiled and not figures["profile"]:
+                    figures["profile"] = _profile(data, sizes, batch_size, console)
     if not deepctr:
         console.print("deepctr: left out, --deepctr names no interpreter that has it")
-    return {"machine": machine(), "training": results}
+    return figures
 
 
 def _sides(
@@ -87,6 +93,14 @@ def _sides(
     ours["tables_mb"] = _COPIES * 4 * ModelSettings().embedding_dim * sum(train_data.rows(sizes).values()) / 2**20
     ours["memory_ratio"] = (ours["peak_mb"] - ours["start_mb"]) / ours["tables_mb"]
     return results
+
+
+def _profile(data: str, sizes: Mapping[str, int], batch_size: int, console: Console) -> list[dict[str, Any]]:
+    ops = in_its_own_process(op_times.op_times, data, dict(sizes), batch_size)
+    console.print("where ours spends its time, ms of all threads per step, under TensorFlow's profiler")
+    for milliseconds, op in ops:
+        console.print(f"{milliseconds:8.2f} ms  {op}", soft_wrap=True, markup=False)
+    return [{"milliseconds": milliseconds, "op": op} for milliseconds, op in ops]
 
 
 def _table(title: str, results: Sequence[Mapping[str, Any]]) -> Table:

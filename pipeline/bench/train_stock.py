@@ -53,13 +53,15 @@ def make_model(rows: Mapping[str, int]) -> tf.keras.Model:
     """ESMM with the paper's sizes, ready to be fitted; `rows` is that of each field's embedding."""
     settings = ModelSettings()
     ids = {name: tf.keras.Input([], dtype=tf.int64, name=name) for name in rows}
-    vectors = [tf.keras.layers.Embedding(size, settings.embedding_dim)(ids[name]) for name, size in rows.items()]
-    together = tf.keras.layers.Concatenate()(vectors)
+    tables = {
+        name: tf.keras.layers.Embedding(rows[name], settings.embedding_dim, name=f"{name}_table") for name in rows
+    }
+    together = tf.keras.layers.Concatenate()([tables[name](ids[name]) for name in rows])
 
     def tower(name: str) -> tf.Tensor:
         hidden = together
         for width in settings.hidden_units:
-            hidden = tf.keras.layers.Dense(width, activation="relu")(hidden)
+            hidden = tf.keras.layers.Dense(width, activation="relu", name=f"{name}_{width}")(hidden)
         return tf.keras.layers.Dense(1, activation="sigmoid", name=name)(hidden)
 
     pctr = tower(_CTR)
