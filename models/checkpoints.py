@@ -1,11 +1,14 @@
 """A training on disk, so that a killed one goes on from there."""
 
+import logging
 import time
 from dataclasses import dataclass
 
 import tensorflow as tf
 
 from models.position import Place, Position
+
+_LOGGER = logging.getLogger(__name__)
 
 # The last, and the one before it while the last is being written.
 _KEPT = 2
@@ -44,9 +47,14 @@ class Saved:
         self._manager = tf.train.CheckpointManager(self._checkpoint, directory, max_to_keep=_KEPT)
 
     def restore(self, directory: str) -> Place:
-        """Takes up the last checkpoint of a directory, and gives the place; without one it is the start."""
-        if last := tf.train.latest_checkpoint(directory):
-            self._checkpoint.restore(last)
+        """Takes up the last whole checkpoint of a directory, and gives the place; without one it is the start."""
+        state = tf.train.get_checkpoint_state(directory)
+        for path in reversed(state.all_model_checkpoint_paths if state else ()):
+            if problem := _problem(path):
+                _LOGGER.warning("a checkpoint can't be read, the one before it is tried: %s", problem)
+                continue
+            self._checkpoint.restore(path)
+            break
         return Place(int(self._epoch), int(self._steps))
 
     def write(self, place: Place) -> None:
@@ -54,6 +62,18 @@ class Saved:
         self._epoch.assign(place.epoch)
         self._steps.assign(place.steps)
         self._manager.save()
+
+
+def _problem(path: str) -> str | None:
+    """What keeps a checkpoint from being read, on one line, if anything does."""
+    # Keras reads an optimizer's part only when the first step asks for it, which would be too late to turn back.
+    try:
+        reader = tf.train.load_checkpoint(path)
+        for name in reader.get_variable_to_shape_map():
+            reader.get_tensor(name)
+    except Exception as error:  # of several kinds, IndexError among them
+        return str(error).splitlines()[0]
+    return None
 
 
 class CheckpointCallback(tf.keras.callbacks.Callback):

@@ -10,16 +10,24 @@ from contextlib import contextmanager
 import tensorflow as tf
 
 from models import waiting
+from models.settings import Device
+from schema.errors import InputError
 
 
-def strategy() -> tf.distribute.Strategy:
+def strategy(device: Device) -> tf.distribute.Strategy:
     """How training is spread: over the workers that TF_CONFIG names, else over this machine's GPUs, or its CPUs.
 
     With one device it is TensorFlow's default.
+
+    Raises:
+        InputError: There is no GPU, where the device is to be one.
     """
+    gpus = tf.config.list_logical_devices("GPU")
+    if device == "gpu" and not gpus:
+        raise InputError("`train.device` gpu should find one. Received: a machine where TensorFlow sees no GPU")
     if workers() > 1:
         return tf.distribute.MultiWorkerMirroredStrategy()
-    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    devices = gpus or tf.config.list_logical_devices("CPU")
     if len(devices) > 1:
         return tf.distribute.MirroredStrategy([device.name for device in devices])
     return tf.distribute.get_strategy()

@@ -49,7 +49,13 @@ NOTHING_KEPT = Folders()
 
 
 def train_epochs(
-    model: ConversionModel, splits: Splits, spec: Spec, examples: int, settings: TrainSettings, folders: Folders
+    model: ConversionModel,
+    splits: Splits,
+    spec: Spec,
+    examples: int,
+    settings: TrainSettings,
+    folders: Folders,
+    watching: Sequence[tf.keras.callbacks.Callback],
 ) -> None:
     """Trains a compiled model, whose variables are made, to the last epoch, or until it gets no better.
 
@@ -60,6 +66,7 @@ def train_epochs(
         examples: Of the training split.
         settings: How to train.
         folders: Where to write to; with checkpoints in them training goes on from there.
+        watching: Callbacks beside the training's own.
 
     Raises:
         InputError: See `models.guards` and `models.best_epoch`.
@@ -76,6 +83,7 @@ def train_epochs(
             _LOGGER.warning("training was interrupted; it goes on after step %d", position.step)
 
         callbacks = [position, LossGuard(position), OutputGuard(guarded)]
+        callbacks += watching
         callbacks.append(ProgressCallback(position, examples, settings.batch_size, settings.epochs))
         if best:
             callbacks.append(best)

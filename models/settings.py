@@ -20,6 +20,7 @@ ModelName = Literal[
 ]
 TowerName = Literal["mlp", "cross", "din", "mmoe"]
 Precision = Literal["float32", "bfloat16"]
+Device = Literal["any", "gpu"]
 
 # Of `train.warm_start`, beside paths.
 WARM_START_NONE = "none"
@@ -199,6 +200,7 @@ class TrainSettings(_Settings):
             looked up.
         shuffle_buffer: Examples that are shuffled together.
         seed: Of initialisation and order of the examples.
+        device: `gpu` demands one; `any` takes all GPUs there are, else the CPU.
         precision: Of the matrix products while training; the loss, all variables and the exported model are float32.
         xla: Whether XLA compiles the towers while training.
         steps_per_execution: Steps that TensorFlow does between two looks at the clock, at the loss, and at checkpoints.
@@ -226,6 +228,7 @@ class TrainSettings(_Settings):
     weight_decay: NonNegativeFloat = 0.0
     shuffle_buffer: PositiveInt = 100_000
     seed: NonNegativeInt = 1
+    device: Device = "any"
     precision: Precision = "float32"
     xla: bool = False
     steps_per_execution: PositiveInt = 1

@@ -1,6 +1,7 @@
 """The run_fn of TFX's Trainer, and the training in it."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 
 import tensorflow as tf
@@ -82,6 +83,7 @@ def train(
     settings: TrainSettings,
     folders: Folders = NOTHING_KEPT,
     start: WarmStart | None = None,
+    watching: Sequence[tf.keras.callbacks.Callback] = (),
 ) -> ConversionModel:
     """Trains a model, on all devices there are.
 
@@ -93,13 +95,14 @@ def train(
         settings: How to train it; with the same seed and files it is the same model, but for the order of sums.
         folders: Where to write to meanwhile; a training that was killed goes on from its checkpoints.
         start: What it begins with; without it, from scratch.
+        watching: Callbacks beside the training's own.
 
     Returns:
         The model, on one device and in float32.
 
     Raises:
         InputError: The loss stopped being a number, or the model collapsed; see `models.guards`. Or the eval split has
-            nothing to stop early by; see `models.best_epoch`.
+            nothing to stop early by; see `models.best_epoch`. Or there is no GPU, where one is asked for.
     """
     spec = transform.transformed_feature_spec()
     counts = inputs.count(splits.train, spec)
@@ -111,7 +114,7 @@ def train(
     features = next(iter(inputs.read_packed(splits.train, spec, batch_size=1)))
 
     tf.keras.utils.set_random_seed(settings.seed)
-    strategy = distribution.strategy()
+    strategy = distribution.strategy(settings.device)
     with strategy.scope():
         model = make_model(replace(shape, compute=compute), priors)
         model.compile(
@@ -121,7 +124,7 @@ def train(
         model(features)  # makes the variables
         if start:
             start.apply(model)
-    train_epochs(model, splits, spec, counts.examples, settings, folders)
+    train_epochs(model, splits, spec, counts.examples, settings, folders, watching)
     if compute == Compute() and strategy.num_replicas_in_sync == 1:
         return model
     plain = make_model(shape, priors)

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.text import Text
@@ -253,6 +253,35 @@ def bench_transform(
         from pipeline.bench import transform
 
         figures = transform.bench_transform(rows or [200_000, 1_000_000, 5_000_000], profile, console)
+        if out:
+            out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+@bench_app.command("train")
+def bench_train(
+    batches: Annotated[list[int] | None, typer.Option(min=1, help="Examples per step. Repeatable.")] = None,
+    vocabularies: Annotated[
+        Literal["release", "full", "both"], typer.Option(help="Sizes: 1.3 million ids, 5 million, or each in turn.")
+    ] = "both",
+    examples: Annotated[int, typer.Option(min=1, help="How many there are to train on.")] = 1 << 20,
+    seconds: Annotated[float, typer.Option(min=0, help="To measure each side for, at least.")] = 10,
+    deepctr: Annotated[
+        Path | None, typer.Option(metavar="PYTHON", help="Interpreter of an environment that has DeepCTR.")
+    ] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Tell where the time goes, in the first batch size.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="JSON file for the figures.")] = None,
+) -> None:
+    """Compare training with the usual Keras recipe, DeepCTR and the matrix products alone, and measure its memory."""
+    with _errors_told(), screen.noise_to(Path(os.devnull)) as console:
+        if out and not out.parent.is_dir():
+            raise InputError(f"--out should be a file in a folder that is there. Received: {out}")
+        from pipeline.bench import train
+
+        chosen = {name: sizes for name, sizes in train.VOCABULARIES.items() if vocabularies in (name, "both")}
+        sizes = batches or [1024, 8192, 65_536]
+        figures = train.bench_train(chosen, sizes, examples, seconds, deepctr, profile, console)
         if out:
             out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 

@@ -1,13 +1,13 @@
 """Where the time of a call goes, over all of its threads."""
 
 import cProfile
-import multiprocessing
 import re
 import threading
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+
+from pipeline.bench.measured import in_its_own_process
 
 # Of the libraries, and of Python's own.
 _FOLDERS = re.compile(r".*/(site-packages|python3\.\d+)/")
@@ -26,8 +26,7 @@ def profile(prepare: Callable[..., Callable[[], None]], *arguments: object) -> l
     Returns:
         The 20 functions with the most seconds in themselves, the calls that they make left out; and those seconds.
     """
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(_profile, prepare, arguments).result()
+    return in_its_own_process(_profile, prepare, arguments)
 
 
 def _profile(prepare: Callable[..., Callable[[], None]], arguments: tuple[object, ...]) -> list[tuple[float, str]]:

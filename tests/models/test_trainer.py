@@ -152,6 +152,41 @@ def test_checkpoints_by_time(data, tmp_path, monkeypatch):
     assert len(list((tmp_path / "often").glob("*.index"))) == 2
 
 
+@pytest.mark.parametrize("damaged", ["cut", "changed", "gone"])
+def test_a_damaged_checkpoint_is_told_and_the_one_before_is_taken(data, tmp_path, interrupt, caplog, damaged):
+    undisturbed = _train(data)
+    folders = Folders(checkpoints=str(tmp_path))
+    interrupt(8)
+    with pytest.raises(Interrupted):
+        _train(data, folders, checkpoint_steps=3)
+    file = tmp_path / "ckpt-2.data-00000-of-00001"
+    content = file.read_bytes()
+    if damaged == "gone":
+        file.unlink()
+    else:
+        file.write_bytes(content[:-200] if damaged == "cut" else content[:-200] + b"x" * 200)
+    interrupt(0)
+    went_on = _train(data, folders, checkpoint_steps=3)
+    told = [record.getMessage() for record in caplog.records if record.name.startswith("models")]
+    assert told[1] == "training was interrupted; it goes on after step 3"
+    assert told[0].startswith("a checkpoint can't be read, the one before it is tried: ")
+    assert "ckpt-2" in told[0]
+    _assert_equal(_weights(went_on), _weights(undisturbed))
+
+
+def test_a_batch_larger_than_the_data_is_one_step(data):
+    whole, larger = (_train(data, batch_size=size, epochs=3) for size in (EXAMPLES, 10_000))
+    _assert_equal(_weights(larger), _weights(whole))
+
+
+def test_no_gpu_where_one_is_demanded(data):
+    if tf.config.list_physical_devices("GPU"):
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(InputError) as error:
+        _train(data, device="gpu")
+    assert str(error.value) == ("`train.device` gpu should find one. Received: a machine where TensorFlow sees no GPU")
+
+
 def test_a_checkpoint_that_was_not_finished_does_not_count(data, tmp_path, interrupt):
     undisturbed = _train(data)
     folders = Folders(checkpoints=str(tmp_path))
