@@ -51,7 +51,7 @@ class Saved:
         state = tf.train.get_checkpoint_state(directory)
         for path in reversed(state.all_model_checkpoint_paths if state else ()):
             if problem := _problem(path):
-                _LOGGER.warning("a checkpoint can't be read, the one before it is tried: %s", problem)
+                _LOGGER.warning("checkpoint %s can't be read, the one before it is tried: %s", path, problem)
                 continue
             self._checkpoint.restore(path)
             break

@@ -1,5 +1,6 @@
 """One embedding table for all fields."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -52,16 +53,21 @@ class FusedEmbedding(tf.keras.layers.Layer):
         *first_rows, all_rows = np.cumsum([0] + [rows[field.name] for field in owners])
         self.first_rows = {field.name: int(first_row) for field, first_row in zip(owners, first_rows, strict=True)}
         slots, weight_slots = layout.slots(fields), layout.slots(schema_fields.weighted(fields))
-        single = [field for field in fields if field.slots == 1 and not field.weights]
-        candidates = {name: slots[candidate] for name, candidate in histories.candidates(fields).items()}
+        candidates = histories.candidates(fields)
         self.attentions = {name: attention() for name in candidates} if attention else {}
-        self._pooled = [
-            _Pooled(field, slots[field.name], weight_slots.get(field.name), candidates.get(field.name))
-            for field in fields
-            if field not in single
+        pooled = [field for field in fields if field.slots > 1 or field.weights]
+        self._pooled = {
+            field.name: _Pooled(field, slots[field.name], weight_slots.get(field.name), candidates.get(field.name))
+            for field in pooled
+        }
+        self.order = (*(field.name for field in fields if field not in pooled), *self._pooled)
+        # Fields of one value that stand side by side are one part, each of the others is one.
+        self._parts = [
+            tuple(field.name for field in part)
+            for _, part in itertools.groupby(fields, lambda field: field.name if field in pooled else None)
         ]
-        self.order = (*(field.name for field in single), *(pooled.field.name for pooled in self._pooled))
-        self._single_slots = np.array([slots[field.name].start for field in single], np.int64)
+        widths = {field.name: field.slots for field in fields}
+        self._widths = [sum(widths[name] for name in part) for part in self._parts]
         offsets = [self.first_rows[field.vocabulary_owner] for field in fields]
         self._offsets = np.repeat(np.array(offsets, np.int64), [field.slots for field in fields])
         self._num_fields = len(fields)
@@ -71,29 +77,40 @@ class FusedEmbedding(tf.keras.layers.Layer):
 
     def call(self, ids: tf.Tensor, weights: tf.Tensor | None = None) -> tf.Tensor:
         vectors = tf.gather(self.table, ids + self._offsets)  # [B, S, D]
-        single = tf.gather(vectors, self._single_slots, axis=1)
-        parts = [tf.reshape(single, [tf.shape(ids)[0], len(self._single_slots) * self._dim])]
-        for pooled in self._pooled:
+        # One split, whose gradient is one concatenation; that of a slice would be as large as all vectors.
+        parts = dict(zip(self._parts, tf.split(vectors, self._widths, axis=1), strict=True))
+        outputs = [
+            tf.reshape(part, [tf.shape(ids)[0], len(names) * self._dim])
+            for names, part in parts.items()
+            if names[0] not in self._pooled
+        ]
+        for name, pooled in self._pooled.items():
+            values = parts[name,]
             by_value = tf.cast(ids[:, pooled.slots] != 0, vectors.dtype)
             if weights is not None and pooled.weights:
                 by_value *= weights[:, pooled.weights]
-            values = vectors[:, pooled.slots]
-            if pooled.field.name in self.attentions:
-                attention = self.attentions[pooled.field.name]
-                parts.append(attention(values, by_value, vectors[:, pooled.candidate]))
+            if name in self.attentions:
+                outputs.append(self.attentions[name](values, by_value, _of(pooled.candidate, parts)))
             else:
-                parts.append(_pool(values, by_value, pooled.field.pooling))
-        return tf.ensure_shape(tf.concat(parts, axis=1), [None, self._num_fields * self._dim])
+                outputs.append(_pool(values, by_value, pooled.field.pooling))
+        return tf.ensure_shape(tf.concat(outputs, axis=1), [None, self._num_fields * self._dim])
 
 
 @dataclass(frozen=True)
 class _Pooled:
-    """A field with several values, or with weights, and where it, and its candidate, stand in the packed features."""
+    """A field with several values, or with weights; where it stands in the packed features; and its candidate."""
 
     field: Field
     slots: slice
     weights: slice | None
-    candidate: slice | None
+    candidate: str | None
+
+
+def _of(name: str | None, parts: Mapping[tuple[str, ...], tf.Tensor]) -> tf.Tensor:
+    """Vectors of a field of one value, float32 [B, 1, D]."""
+    names = next(names for names in parts if name in names)
+    place = names.index(name)
+    return parts[names][:, place : place + 1]
 
 
 def _pool(vectors: tf.Tensor, weights: tf.Tensor, pooling: str) -> tf.Tensor:

@@ -57,22 +57,22 @@ class DenseLayers:
                 stack.add(tf.keras.layers.BatchNormalization(dtype=self.policy, synchronized=True))
             stack.add(tf.keras.layers.ReLU(dtype=self.policy))
             if self.dropout:
-                stack.add(_Dropout(self.dropout, dtype=self.policy))
+                stack.add(Dropout(self.dropout, dtype=self.policy))
         return stack
 
 
-class _Dropout(tf.keras.layers.Layer):
+class Dropout(tf.keras.layers.Layer):
     """Keras' Dropout, whose random numbers a checkpoint holds, too."""
 
     def __init__(self, rate: float, dtype: str):
         super().__init__(dtype=dtype)
-        self._rate = rate
+        self.rate = rate
         self._random = random_generator()
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         if not training:
             return inputs
-        return tf.nn.experimental.general_dropout(inputs, self._rate, self._random.uniform)
+        return tf.nn.experimental.general_dropout(inputs, self.rate, self._random.uniform)
 
 
 class MlpTower(tf.keras.layers.Layer):
