@@ -81,6 +81,7 @@ def _sides(
 
     arguments = (data, dict(sizes), batch_size, seconds)
     add("ours", in_its_own_process(train_ours.from_files, *arguments))
+    add("ours, bfloat16", in_its_own_process(train_ours.from_files, *arguments, "bfloat16"))
     add("ours, from memory", in_its_own_process(train_ours.from_memory, *arguments))
     add("stock", in_its_own_process(train_stock.from_files, *arguments))
     if deepctr:

@@ -10,7 +10,7 @@ from models.conversion_model import ConversionModel
 from models.epochs import Splits
 from models.guards import LossGuard
 from models.position import Position
-from models.settings import ModelSettings, TrainSettings
+from models.settings import ModelSettings, Precision, TrainSettings
 from pipeline.bench import train_data
 from pipeline.bench.clock import Clock
 from pipeline.bench.stop_watch import StopWatch
@@ -19,7 +19,9 @@ from pipeline.bench.stop_watch import StopWatch
 _MANY = 1_000_000
 
 
-def from_files(data: str, sizes: Mapping[str, int], batch_size: int, seconds: float) -> dict[str, float]:
+def from_files(
+    data: str, sizes: Mapping[str, int], batch_size: int, seconds: float, precision: Precision = "float32"
+) -> dict[str, float]:
     """Trains end to end, as the Trainer does.
 
     Args:
@@ -27,12 +29,13 @@ def from_files(data: str, sizes: Mapping[str, int], batch_size: int, seconds: fl
         sizes: Of the fields' vocabularies.
         batch_size: B.
         seconds: How long to measure at least, as far as the examples last.
+        precision: Of the towers.
 
     Returns:
         See `pipeline.bench.clock`.
     """
     clock = Clock(seconds)
-    train(data, sizes, batch_size, StopWatch(clock))
+    train(data, sizes, batch_size, StopWatch(clock), precision)
     return clock.figures(batch_size)
 
 
@@ -51,14 +54,18 @@ def from_memory(data: str, sizes: Mapping[str, int], batch_size: int, seconds: f
 
 
 def train(
-    data: str, sizes: Mapping[str, int], batch_size: int, watching: tf.keras.callbacks.Callback
+    data: str,
+    sizes: Mapping[str, int],
+    batch_size: int,
+    watching: tf.keras.callbacks.Callback,
+    precision: Precision = "float32",
 ) -> ConversionModel:
-    """Trains once over the examples, with the defaults: the paper's ESMM. Arguments are those of `from_files`."""
+    """Trains once over the examples, else with the defaults: the paper's ESMM. Arguments are those of `from_files`."""
     return trainer.train(
         Splits([f"{data}/packed/*"], []),
         tft.TFTransformOutput(f"{data}/graph"),
         train_data.fields(sizes),
         ModelSettings(),
-        TrainSettings(batch_size=batch_size),
+        TrainSettings(batch_size=batch_size, precision=precision),
         watching=[watching],
     )

@@ -168,7 +168,7 @@ def test_without_deepctr_that_side_is_left_out_and_all_others_are_there():
     figures = train.bench_train({"tiny": SIZES}, [BATCH], EXAMPLES, 0, None, True, Console(file=screen))
     assert set(figures) == {"machine", "training", "profile"}
     sides = {side["side"]: side for side in figures["training"]}
-    assert list(sides) == ["ours", "ours, from memory", "stock", "floor, float32", "floor, bfloat16"]
+    assert list(sides) == ["ours", "ours, bfloat16", "ours, from memory", "stock", "floor, float32", "floor, bfloat16"]
     ours = sides["ours"]
     for name, side in sides.items():
         assert (side["vocabularies"], side["batch_size"]) == ("tiny", BATCH)
