@@ -15,7 +15,7 @@ _LEAST_PCVR = 1e-9
 
 
 class LossGuard(tf.keras.callbacks.Callback):
-    """Stops at the first step whose loss is no finite number.
+    """Stops at the first execution of steps with a loss that is no finite number.
 
     Raises:
         InputError: Names the step and the terms of the loss.
@@ -31,7 +31,7 @@ class LossGuard(tf.keras.callbacks.Callback):
         if not np.isfinite(list(terms.values())).all():
             told = ", ".join(f"{name} {value:g}" for name, value in terms.items())
             raise InputError(
-                f"the training loss should be finite. Received: {told} in step {self._position.step}; a lower "
+                f"the training loss should be finite. Received: {told} by step {self._position.step}; a lower "
                 "`train.learning_rate` or `train.embedding_learning_rate` may help"
             )
 

@@ -6,13 +6,13 @@ from itertools import pairwise
 
 from pipeline.bench.measured import peak_mb
 
-_WARM_UP_STEPS = 3
-_LEAST_MEASURED_STEPS = 5
-LEAST_STEPS = _WARM_UP_STEPS + _LEAST_MEASURED_STEPS
+_WARM_UP = 3
+_LEAST_MEASURED = 5
+LEAST_TICKS = _WARM_UP + _LEAST_MEASURED
 
 
 class Clock:
-    """Measures the steps behind a warm-up, five or more; and the memory of the process, from when the clock is made."""
+    """Measures steps between ticks, behind a warm-up of three, five or more; and the memory, from when it is made."""
 
     def __init__(self, seconds: float):
         """Args:
@@ -21,12 +21,14 @@ class Clock:
         self._seconds = seconds
         self._start_mb = peak_mb()
         self._ends: list[float] = []
+        self._steps: list[int] = []
 
-    def tick(self) -> bool:
-        """Notes the end of a step, and tells whether enough of them are measured."""
+    def tick(self, steps: int = 1) -> bool:
+        """Notes the end of steps, and tells whether enough of them are measured."""
         self._ends.append(time.perf_counter())
-        measured = self._ends[_WARM_UP_STEPS - 1 :]
-        return len(measured) > _LEAST_MEASURED_STEPS and measured[-1] - measured[0] >= self._seconds
+        self._steps.append(steps)
+        measured = self._ends[_WARM_UP - 1 :]
+        return len(measured) > _LEAST_MEASURED and measured[-1] - measured[0] >= self._seconds
 
     def figures(self, batch_size: int) -> dict[str, float]:
         """What was measured.
@@ -35,11 +37,12 @@ class Clock:
             `examples_per_second`, over all measured `steps` and their `seconds`; `ms_per_step`, the median; `start_mb`,
             the memory when the clock was made; and `peak_mb`, the most memory.
         """
-        measured = self._ends[_WARM_UP_STEPS - 1 :]
-        steps, seconds = len(measured) - 1, measured[-1] - measured[0]
+        measured, of_tick = self._ends[_WARM_UP - 1 :], self._steps[_WARM_UP:]
+        steps, seconds = sum(of_tick), measured[-1] - measured[0]
+        per_step = [(end - begin) / count for (begin, end), count in zip(pairwise(measured), of_tick, strict=True)]
         return {
             "examples_per_second": batch_size * steps / seconds,
-            "ms_per_step": 1000 * statistics.median(end - begin for begin, end in pairwise(measured)),
+            "ms_per_step": 1000 * statistics.median(per_step),
             "steps": steps,
             "seconds": seconds,
             "start_mb": self._start_mb,

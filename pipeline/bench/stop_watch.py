@@ -11,6 +11,9 @@ class StopWatch(tf.keras.callbacks.Callback):
     def __init__(self, clock: Clock):
         super().__init__()
         self._clock = clock
+        self._done = 0
 
     def on_train_batch_end(self, batch, logs=None):
-        self.model.stop_training = self._clock.tick()
+        # Of an execution of several steps this is the last.
+        self.model.stop_training = self._clock.tick(batch + 1 - self._done)
+        self._done = batch + 1

@@ -45,9 +45,9 @@ def bench_train(
         ComponentFailed: DeepCTR's training ended with an error.
     """
     for batch_size in batch_sizes:
-        if examples % batch_size or examples < clock.LEAST_STEPS * batch_size:
+        if examples % batch_size or examples < clock.LEAST_TICKS * batch_size:
             raise InputError(
-                f"--examples should be a multiple of every batch, {clock.LEAST_STEPS} of them at least. "
+                f"--examples should be a multiple of every batch, {clock.LEAST_TICKS} of them at least. "
                 f"Received: {examples} with batches of {batch_size}"
             )
     if deepctr:

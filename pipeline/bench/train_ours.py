@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
@@ -12,7 +13,7 @@ from models.guards import LossGuard
 from models.position import Position
 from models.settings import ModelSettings, Precision, TrainSettings
 from pipeline.bench import train_data
-from pipeline.bench.clock import Clock
+from pipeline.bench.clock import LEAST_TICKS, Clock
 from pipeline.bench.stop_watch import StopWatch
 
 # Steps, more than will be measured.
@@ -61,11 +62,15 @@ def train(
     precision: Precision = "float32",
 ) -> ConversionModel:
     """Trains once over the examples, else with the defaults: the paper's ESMM. Arguments are those of `from_files`."""
+    settings = TrainSettings(batch_size=batch_size, precision=precision)
+    # As many steps in an execution as leave enough executions to measure.
+    steps = len(np.load(f"{data}/examples.npy", mmap_mode="r")) // batch_size
+    at_once = max(1, min(settings.steps_per_execution, steps // LEAST_TICKS))
     return trainer.train(
         Splits([f"{data}/packed/*"], []),
         tft.TFTransformOutput(f"{data}/graph"),
         train_data.fields(sizes),
         ModelSettings(),
-        TrainSettings(batch_size=batch_size, precision=precision),
+        settings.model_copy(update={"steps_per_execution": at_once}),
         watching=[watching],
     )

@@ -44,7 +44,7 @@ def test_a_loss_that_is_no_number_stops_at_its_step():
     with pytest.raises(InputError) as error:
         _fit(model, LossGuard(POSITION), rate=0.1)
     assert str(error.value) == (
-        "the training loss should be finite. Received: ctr_loss nan, ctcvr_loss nan in step 2; a lower "
+        "the training loss should be finite. Received: ctr_loss nan, ctcvr_loss nan by step 2; a lower "
         "`train.learning_rate` or `train.embedding_learning_rate` may help"
     )
 

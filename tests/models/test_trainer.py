@@ -31,7 +31,14 @@ USERS, ITEMS = 12, 8
 BATCHES = 10  # of an epoch; the last has 22 examples
 EXAMPLES = 310
 MODEL = {"embedding_dim": 4, "embedding_stddev": 0.1, "hidden_units": (8, 4)}
-TRAIN = {"batch_size": 32, "epochs": 2, "shuffle_buffer": 64, "learning_rate": 0.01, "embedding_learning_rate": 0.05}
+TRAIN = {
+    "batch_size": 32,
+    "steps_per_execution": 1,
+    "epochs": 2,
+    "shuffle_buffer": 64,
+    "learning_rate": 0.01,
+    "embedding_learning_rate": 0.05,
+}
 
 
 def _rows(number: int, seed: int) -> list[dict]:

@@ -27,6 +27,17 @@ def test_five_steps_are_measured_however_long_they_take():
     assert clock.figures(1)["steps"] == 5
 
 
+def test_several_steps_between_ticks():
+    clock = Clock(0)
+    for steps in [9, 9, 9, 2, 2, 2, 2, 4]:
+        time.sleep(0.02 * steps)
+        clock.tick(steps)
+    figures = clock.figures(batch_size=3)
+    assert figures["steps"] == 12
+    assert figures["examples_per_second"] == pytest.approx(36 / figures["seconds"])
+    assert 20 <= figures["ms_per_step"] < 60
+
+
 def test_ms_per_step_is_the_median():
     clock = Clock(0)
     for seconds in [0, 0, 0, 0.02, 0.02, 0.4, 0.02, 0.02]:
