@@ -59,7 +59,7 @@ class ConversionModel(tfrs.Model, abc.ABC):
         super().__init__()
         self.networks = networks
         self.term_names = tuple(terms) or self.TERMS
-        self._waiting = tf.keras.metrics.Sum(WAITING)
+        self._waiting: tf.keras.metrics.Sum | None = None
         self._means = [tf.keras.metrics.Mean(name) for name in (*self.term_names, *self.WATCHED)]
 
     @property
@@ -106,14 +106,17 @@ class ConversionModel(tfrs.Model, abc.ABC):
         """Means of a batch to be shown, float32 [], by `WATCHED`. Arguments are those of `terms`."""
         return {}
 
+    def show_waiting(self) -> None:
+        """From now on training shows how long it waited for its batches, which are those of `waiting.timed`."""
+        self._waiting = tf.keras.metrics.Sum(WAITING)
+
     def train_step(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """A step, of inputs like those of `compute_loss`; gives what is shown of the epoch so far, by its names."""
         shown = super().train_step(inputs)
-        if waiting.WAITED in inputs:
-            self._waiting.update_state(inputs[waiting.WAITED])
-            return shown | {WAITING: self._waiting.result()}
-        del shown[WAITING]
-        return shown
+        if self._waiting is None:
+            return shown
+        self._waiting.update_state(inputs[waiting.WAITED])
+        return shown | {WAITING: self._waiting.result()}
 
     def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Loss of a batch, or a replica's part of it, float32 []. `inputs` also holds the labels, int64 [B]."""

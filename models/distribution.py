@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 import tensorflow as tf
 
-from models import waiting
 from models.settings import Device
 from schema.errors import InputError
 
@@ -33,13 +32,8 @@ def strategy(device: Device) -> tf.distribute.Strategy:
     return tf.distribute.get_strategy()
 
 
-def spread(batches: tf.data.Dataset, over: tf.distribute.Strategy) -> tf.data.Dataset:
-    """Makes batches ready for the strategy: each worker reads all, and takes its part of each batch.
-
-    On one device they also tell how long they were waited for.
-    """
-    if over.num_replicas_in_sync == 1:
-        return waiting.timed(batches)
+def spread(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Makes batches ready for several devices: each worker reads all, and takes its part of each batch."""
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return batches.with_options(options)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from models import distribution, inputs
+from models import distribution, inputs, waiting
 from models.best_epoch import BestEpoch
 from models.checkpoints import CheckpointCallback, Saved, Schedule
 from models.conversion_model import ConversionModel
@@ -94,6 +94,8 @@ def train_epochs(
             schedule = Schedule(minutes, settings.checkpoint_steps)
             callbacks.append(CheckpointCallback(saved, schedule, position))
 
+        if alone := model.distribute_strategy.num_replicas_in_sync == 1:
+            model.show_waiting()
         order = Order(settings.shuffle_buffer, settings.seed)
         while position.place.epoch < settings.epochs and not (best and best.stopped):
             place = position.place
@@ -102,7 +104,7 @@ def train_epochs(
             )
             # The number of steps lets several be done in one execution, and tells a split that ends too early.
             model.fit(
-                distribution.spread(batches, model.distribute_strategy),
+                waiting.timed(batches) if alone else distribution.spread(batches),
                 initial_epoch=place.epoch,
                 epochs=place.epoch + 1,
                 steps_per_epoch=steps_per_epoch - place.steps,

@@ -159,7 +159,7 @@ class RunDisplay(logging.Handler):
             f"{progress['examples_per_second']:,.0f} examples/s"
         )
         if "waiting" in progress:
-            note += f"  {progress['waiting']:.0%} waiting for input"
+            note += f"  {100 * progress['waiting']:.0f} % waiting for input"
         note += f"  {timedelta(seconds=round(progress['seconds_left']))} left"
         if self._console.is_terminal:
             task = self._rows.tasks[-1]
@@ -169,7 +169,7 @@ class RunDisplay(logging.Handler):
         tenth = int(10 * progress["step"] / progress["steps"])
         if tenth > self._tenth:
             self._tenth = tenth
-            self._console.print(f"    {10 * tenth:3d} %  {note}")
+            self._console.print(f"    {10 * tenth:3d} %  {note}", soft_wrap=True)
 
 
 class _Seconds(TextColumn):

@@ -239,6 +239,7 @@ class Answering(tf.Module):
         super().__init__()
         self._schema = schema
         self._outputs = outputs
+        self.networks = ()
 
     def raw_feature_spec(self) -> dict[str, tf.io.VarLenFeature]:
         return {"price": tf.io.VarLenFeature(tf.float32)}

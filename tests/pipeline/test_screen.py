@@ -65,6 +65,7 @@ def test_everything_is_as_before_afterwards(noisy, capfd):
 
 def progress(step: int) -> dict[str, dict[str, float]]:
     values = {"step": step, "steps": 20, "epoch": 1, "epochs": 1, "loss": 0.5, "examples_per_second": 12345.6}
+    values |= {"seconds_left": 75.4, "waiting": 0.031}
     return {"progress": values}
 
 
@@ -90,7 +91,7 @@ def test_display_without_a_terminal_prints_a_line_per_event(tmp_path):
     assert set(display.seconds) == {"Transform", "Trainer"}
     assert lines[0] == "  Transform …"
     assert lines[1] == "✓ Transform 0.0 s cached"
-    assert lines[3] == "     10 %  epoch 1/1  loss 0.5000  12,346 examples/s"
+    assert lines[3] == "     10 %  epoch 1/1  loss 0.5000  12,346 examples/s  3 % waiting for input  0:01:15 left"
     assert lines[-2] == "    trial 2 of 9"
     assert len(lines) == 2 + 1 + 10 + 1 + 1
     absl.info("Component %s is running.", "Pusher")
@@ -98,7 +99,7 @@ def test_display_without_a_terminal_prints_a_line_per_event(tmp_path):
 
 
 def test_display_on_a_terminal_shows_a_row_per_component():
-    console = Console(record=True, force_terminal=True, width=100, file=open(os.devnull, "w"), highlight=False)  # noqa: SIM115
+    console = Console(record=True, force_terminal=True, width=140, file=open(os.devnull, "w"), highlight=False)  # noqa: SIM115
     absl, ours = logging.getLogger("absl"), logging.getLogger(contract.PROGRESS_LOGGER)
     absl.setLevel(logging.INFO)
     ours.setLevel(logging.INFO)
@@ -108,4 +109,4 @@ def test_display_on_a_terminal_shows_a_row_per_component():
         absl.info("Component %s is finished.", "Trainer")
     last = console.export_text().strip().splitlines()[-1]
     assert "✓ Trainer" in last
-    assert "loss 0.5000  12,346 examples/s" in last
+    assert "loss 0.5000  12,346 examples/s  3 % waiting for input  0:01:15 left" in last

@@ -75,7 +75,7 @@ def test_what_the_tuner_chose_is_a_line():
 def test_what_training_began_with_is_told_where_it_was_asked_for():
     assert "warm start" not in _shown()
     report = WarmStartReport(earlier="/models/7", fields=[FieldCounts(field="user", kept=3, new=2, vanished=0)])
-    assert "\nwarm start    3 ids kept, 2 new (most: user 2), 0 vanished; of /models/7\n" in _shown(report)
+    assert "\nwarm start    3 ids kept, 2 new (most: user 2), 0 vanished; of /models/7\n" in _shown(warm_start=report)
 
 
 def test_a_perfect_auc_is_a_warning():
