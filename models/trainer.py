@@ -129,7 +129,8 @@ def train(
         return model
     plain = make_model(shape, priors)
     plain(features)
-    plain.set_weights(model.get_weights())
+    for network, trained in zip(plain.networks, model.networks, strict=True):
+        network.set_weights(trained.get_weights())
     return plain
 
 

@@ -308,7 +308,8 @@ def test_bfloat16(data, name, tower):
     differences = np.abs(_outputs(data, rounded) - _outputs(data, exact))
     assert 1e-6 < differences.max() < 0.1
     again = _train(data, model=settings, **train)  # made anew, computes in float32
-    again.set_weights(rounded.get_weights())
+    again.networks[0].set_weights(rounded.networks[0].get_weights())
+    again.networks[-1].set_weights(rounded.networks[-1].get_weights())
     np.testing.assert_array_equal(_outputs(data, again), _outputs(data, rounded))
     assert {weight.dtype for weight in rounded.trainable_weights} == {tf.float32}
 
