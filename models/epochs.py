@@ -102,7 +102,7 @@ def train_epochs(
             batches = inputs.read_shuffled(
                 splits.train, spec, settings.batch_size, order, epoch=place.epoch, skipped=place.steps
             )
-            # The number of steps lets several be done in one execution, and tells a split that ends too early.
+            # Keras needs the number of steps to do several in one execution.
             model.fit(
                 waiting.timed(batches) if alone else distribution.spread(batches),
                 initial_epoch=place.epoch,
