@@ -198,7 +198,7 @@ class TrainSettings(_Settings):
         clip_norm: What the norm of all gradients together is clipped to.
         weight_decay: λ of AdamW: by which, times the learning rate, a step shrinks kernels and the tables' rows that it
             looked up.
-        shuffle_buffer: Examples that are shuffled together.
+        shuffle_buffer: Examples that are held to draw the next ones from.
         seed: Of initialisation and order of the examples.
         device: `gpu` demands one; `any` takes all GPUs there are, else the CPU.
         precision: Of the matrix products while training; the loss, all variables and the exported model are float32.
