@@ -147,6 +147,14 @@ def test_pcocs_have_a_line_at_1():
             assert of.lines == ([pytest.approx(1, abs=1e-5)] if "pcoc" in metric else [])
 
 
+def test_ticks_can_be_read_however_near_the_models_are():
+    aucs = {"base": 0.700012, "esmm": 0.700017}
+    results = {(model, 1): Result(1.0, {"ctr_auc_all": auc}, {"ctr_auc_all": [auc] * DRAWS})
+               for model, auc in aucs.items()}  # fmt: skip
+    (drawn,) = panels(plots.plots(results)["auc.svg"]).values()
+    assert drawn.dots == [(row, pytest.approx(auc, abs=1e-8)) for row, auc in enumerate(aucs.values())]
+
+
 def test_what_is_not_measured_is_told_in_its_row():
     missing = Result(1.0, {"ctr_auc_all": NAN}, {"ctr_auc_all": [NAN] * DRAWS})
     results = {("base", 1): result(ctr_auc_all=0.6), ("esmm", 1): missing, ("aman", 1): result(ctr_auc_all=0.7)}
