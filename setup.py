@@ -33,6 +33,7 @@ setup(
     package_data={"schema": ["*.pbtxt"], "pipeline": ["configs/*.yaml"]},
     install_requires=[
         "apache-beam[gcp]>=2.77",
+        "matplotlib",
         "pyarrow>=14",
         "pydantic>=2",
         "pyyaml",

@@ -1,10 +1,10 @@
-"""The files of a comparison: `results.json` and `results.md`."""
+"""The files of a comparison: `results.json`, plots and `results.md`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from pipeline.compare import bootstrap, files, published, tables
+from pipeline.compare import bootstrap, files, plots, published, tables
 from pipeline.compare.results import BASE, Results, differences, spreads
 from pipeline.config import Config, to_yaml
 
@@ -14,6 +14,11 @@ The mean over the seeds that a model and `{BASE}` both finished, of the differen
 seeds it is too narrow.
 """
 
+_PLOTS = f"""\
+All models are judged on the same impressions: where intervals overlap, a difference can still be sure. Those to
+`{BASE}` have intervals of their own.
+"""
+
 _PUBLISHED = """\
 On the CTCVR task the paper multiplies each pCVR by the pCTR of one CTR network, trained apart; ours is each model's own
 pCTCVR. The paper tells the best of several sampling rates for AMAN and OVERSAMPLING.
@@ -21,7 +26,7 @@ pCTCVR. The paper tells the best of several sampling rates for AMAN and OVERSAMP
 
 
 def write(out: Path, config: Config, results: Results, failed: Sequence[str], user_field: str | None) -> None:
-    """Writes both files.
+    """Writes all of them.
 
     Args:
         out: Folder to write to.
@@ -47,6 +52,9 @@ def write(out: Path, config: Config, results: Results, failed: Sequence[str], us
         },
     }
     files.write_whole(out / "results.json", files.to_json(tree))
+    drawn = plots.plots(results)
+    for name, svg in drawn.items():
+        files.write_whole(out / name, svg)
 
     parts = [f"# {config.name}\n", _seeds_told(results), *(f"Failed: {name}.\n" for name in failed)]
     if config.name == published.PRESET:
@@ -59,6 +67,7 @@ def write(out: Path, config: Config, results: Results, failed: Sequence[str], us
         )
     if any("true_cvr_auc_all" in metrics for metrics in of_models.values()):
         parts.append("`true_cvr_auc_gap_*`: what the AUC lacks to that of the true rates, the best possible.\n")
+    parts += ["## Plots\n", *(f"![{Path(name).stem}]({name})\n" for name in drawn), _PLOTS]
     if to_base:
         parts += [*map(tables.markdown, tables.difference_tables(to_base)), _DIFFERENCES]
     files.write_whole(out / "results.md", "\n".join(parts))

@@ -23,10 +23,14 @@ class Spread:
     Attributes:
         mean: Over the seeds.
         std: Standard deviation over the seeds (n − 1), NaN of one.
+        low: Begin of the 95 % interval of the mean, see `pipeline.compare.bootstrap`.
+        high: End of it.
     """
 
     mean: float
     std: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,8 @@ def spreads(results: Results) -> dict[ModelName, dict[str, Spread]]:
         for metric in results[model, seeds[0]].metrics:
             values = [results[model, seed].metrics[metric] for seed in seeds]
             std = float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
-            found.setdefault(model, {})[metric] = Spread(float(np.mean(values)), std)
+            ends = interval([results[model, seed].draws[metric] for seed in seeds])
+            found.setdefault(model, {})[metric] = Spread(float(np.mean(values)), std, *ends)
     return found
 
 

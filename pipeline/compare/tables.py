@@ -16,8 +16,8 @@ _Differences = Mapping[ModelName, Mapping[str, Difference]]
 # Shown on the screen; the last is there with a truth alone.
 _ON_SCREEN = ("ctr_auc_all", "cvr_auc_clicked", "ctcvr_auc_all", "true_cvr_auc_all")
 
-_RANKING, _CALIBRATION = "AUC and GAUC", "PCOC and log loss"
-_TRUE_RANKING, _TRUE_ERROR = "pCVR's AUC by the true conversion rates", "pCVR's error against the true conversion rates"
+RANKING, CALIBRATION = "AUC and GAUC", "PCOC and log loss"
+TRUE_RANKING, TRUE_ERROR = "pCVR's AUC by the true conversion rates", "pCVR's error against the true conversion rates"
 
 
 @dataclass(frozen=True)
@@ -90,16 +90,17 @@ def _kinds(of_models: Mapping[ModelName, Mapping[str, object]]) -> dict[str, lis
     """Metrics by the title of their table."""
     kinds: dict[str, list[str]] = {}
     for metric in next(iter(of_models.values()), {}):
-        kinds.setdefault(_kind(metric), []).append(metric)
+        kinds.setdefault(kind(metric), []).append(metric)
     return kinds
 
 
-def _kind(metric: str) -> str:
+def kind(metric: str) -> str:
+    """Title of the table that has a metric."""
     if metric.startswith("true_cvr_auc"):
-        return _TRUE_RANKING
+        return TRUE_RANKING
     if metric.startswith(("pcvr_mae", "pcvr_rmse", "pcvr_true")):
-        return _TRUE_ERROR
-    return _RANKING if "auc" in metric else _CALIBRATION
+        return TRUE_ERROR
+    return RANKING if "auc" in metric else CALIBRATION
 
 
 def _line(cells: Sequence[str]) -> str:

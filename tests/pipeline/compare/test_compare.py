@@ -138,13 +138,15 @@ def test_both_models_are_compared(compared):
     base, division = (one["metrics"] for one in tree["runs"])
     assert set(base) == set(division)
     for name, mean in tree["models"]["division"].items():
-        assert mean == {"mean": division[name], "std": None}
+        assert (mean["mean"], mean["std"]) == (division[name], None)
         difference = tree["differences"]["division"][name]
         assert difference["by_seed"] == {"1": pytest.approx(division[name] - base[name])}
     # The two have the same CTR network.
     assert tree["differences"]["division"]["ctr_auc_all"]["mean"] == pytest.approx(0, abs=1e-4)
-    auc = tree["differences"]["division"]["ctcvr_auc_all"]
-    assert auc["low"] < auc["mean"] < auc["high"]
+    for of_models in (tree["models"], tree["differences"]):
+        auc = of_models["division"]["ctcvr_auc_all"]
+        assert auc["low"] < auc["mean"] < auc["high"]
+    assert {path.name for path in out.glob("*.svg")} == {"auc.svg", "pcoc.svg", "truth.svg"}
     assert yaml.safe_load(tree["config"])["train"]["batch_size"] == 128
     # The labels follow the features, by a truth that no model beats.
     for metrics in (base, division):

@@ -1,4 +1,5 @@
 import json
+import re
 
 import yaml
 
@@ -34,6 +35,15 @@ def test_another_configuration_has_not(tmp_path):
     assert "| esmm | – [–, –] |" in told.splitlines()
 
 
+def test_the_plots_that_are_written_are_shown(tmp_path):
+    report.write(tmp_path, load_config("ali_ccp"), RESULTS, [], None)
+    shown = re.findall(r"^!\[.+\]\((.+)\)$", (tmp_path / "results.md").read_text(), re.MULTILINE)
+    assert shown == ["auc.svg", "pcoc.svg"]
+    assert {path.name for path in tmp_path.iterdir()} == {"results.json", "results.md", *shown}
+    for model in ("base", "esmm"):
+        assert f">{model}</text>" in (tmp_path / "auc.svg").read_text()
+
+
 def test_json_has_all_runs_and_the_configuration(tmp_path):
     config = load_config("ali_ccp")
     report.write(tmp_path, config, RESULTS, ["esmm, seed 2"], None)
@@ -42,4 +52,4 @@ def test_json_has_all_runs_and_the_configuration(tmp_path):
     assert tree["failed"] == ["esmm, seed 2"]
     esmm = {"cvr_auc_clicked": 0.6, "ctcvr_auc_all": 0.7, "pcvr_pcoc_clicked": None}
     assert tree["runs"][1] == {"model": "esmm", "seed": 1, "seconds": 3.5, "metrics": esmm}
-    assert tree["models"]["base"]["ctcvr_auc_all"] == {"mean": 0.55, "std": None}
+    assert tree["models"]["base"]["ctcvr_auc_all"] == {"mean": 0.55, "std": None, "low": 0.55, "high": 0.55}

@@ -1,6 +1,7 @@
 import math
 import statistics
 
+import numpy as np
 import pytest
 
 from pipeline.compare.bootstrap import DRAWS
@@ -29,6 +30,11 @@ def test_mean_and_standard_deviation_over_a_models_seeds():
     assert esmm.mean == pytest.approx(0.6)
     assert esmm.std == pytest.approx(statistics.stdev([0.7, 0.9, 0.2]))
     assert math.isnan(found["aman"]["ctr_auc_all"].std)
+
+
+def test_the_interval_of_one_seed_is_that_of_its_draws():
+    aman = spreads(RESULTS)["aman"]["ctr_auc_all"]
+    assert [aman.low, aman.high] == pytest.approx(np.percentile(RESULTS["aman", 2].draws["ctr_auc_all"], [2.5, 97.5]))
 
 
 def test_differences_are_over_the_seeds_that_both_have():

@@ -12,7 +12,7 @@ TRUE = ("true_cvr_auc_all", "true_cvr_auc_gap_all", "pcvr_mae_all", "pcvr_rmse_a
 
 def spreads(*metrics: str, std: float = 0.00126) -> dict:
     return {
-        model: {metric: Spread(0.5 + 0.01 * place + add, std) for place, metric in enumerate(metrics)}
+        model: {metric: Spread(0.5 + 0.01 * place + add, std, NAN, NAN) for place, metric in enumerate(metrics)}
         for model, add in (("base", 0.0), ("esmm", 0.1))
     }
 
@@ -42,8 +42,8 @@ def test_markdown():
 
 
 def test_one_seed_has_no_deviation_and_no_value_is_a_dash():
-    assert tables.spread_told(Spread(0.5, NAN)) == "0.5000"
-    assert tables.spread_told(Spread(NAN, NAN)) == "–"
+    assert tables.spread_told(Spread(0.5, NAN, 0.4, 0.6)) == "0.5000"
+    assert tables.spread_told(Spread(NAN, NAN, NAN, NAN)) == "–"
 
 
 def test_differences_have_signs_and_intervals():
