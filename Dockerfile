@@ -1,4 +1,5 @@
-# The images of `esmm`: `runtime` trains on CPUs, `gpu` on NVIDIA GPUs as well. Debian 13 has the glibc of requirements/py311.lock.
+# The images of `esmm`: `runtime` trains on CPUs, `gpu` on NVIDIA GPUs as well. Debian 13 has the glibc that
+# requirements/py311.lock needs.
 ARG PYTHON_IMAGE=python:3.11-slim-trixie
 
 FROM ${PYTHON_IMAGE} AS builder
