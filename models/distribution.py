@@ -21,12 +21,11 @@ def strategy(device: Device) -> tf.distribute.Strategy:
     Raises:
         InputError: There is no GPU, where the device is to be one.
     """
-    gpus = tf.config.list_logical_devices("GPU")
-    if device == "gpu" and not gpus:
+    if device == "gpu" and not tf.config.list_physical_devices("GPU"):
         raise InputError("`train.device` gpu should find one. Received: a machine where TensorFlow sees no GPU")
     if workers() > 1:
         return tf.distribute.MultiWorkerMirroredStrategy()
-    devices = gpus or tf.config.list_logical_devices("CPU")
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if len(devices) > 1:
         return tf.distribute.MirroredStrategy([device.name for device in devices])
     return tf.distribute.get_strategy()

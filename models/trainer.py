@@ -104,6 +104,7 @@ def train(
         InputError: The loss stopped being a number, or the model collapsed; see `models.guards`. Or the eval split has
             nothing to stop early by; see `models.best_epoch`. Or there is no GPU, where one is asked for.
     """
+    strategy = distribution.strategy(settings.device)  # that of several workers has to come before all operations
     spec = transform.transformed_feature_spec()
     counts = inputs.count(splits.train, spec)
     # Rule of succession: a rate of exactly 1 has no logit.
@@ -114,7 +115,6 @@ def train(
     features = next(iter(inputs.read_packed(splits.train, spec, batch_size=1)))
 
     tf.keras.utils.set_random_seed(settings.seed)
-    strategy = distribution.strategy(settings.device)
     with strategy.scope():
         model = make_model(replace(shape, compute=compute), priors)
         model.compile(

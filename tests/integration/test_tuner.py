@@ -44,7 +44,11 @@ def test_the_trainer_trains_with_the_best_values(tuned):
     assert best == {key: value for key, value in greatest.items() if key not in ("trial_id", "score")}
     dim, units = json.loads(best["model.embedding_dim"]), json.loads(best["model.hidden_units"])
     (version,) = (root / "serving").glob("*")
-    shapes = [variable.shape.as_list() for variable in tf.saved_model.load(str(version))._model.variables]
+    shapes = [
+        variable.shape.as_list()
+        for network in tf.saved_model.load(str(version))._networks
+        for variable in network.variables
+    ]
     assert dim in (3, 5)
     assert any(shape[1:] == [dim] and shape[0] > 1000 for shape in shapes)  # the embedding table
     widths = [*units, 1]

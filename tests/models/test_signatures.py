@@ -163,3 +163,15 @@ def test_training_on_after_the_export_does_not_change_what_is_served(serve, mode
     answers = serve(examples=examples)["pctcvr"]
     model.set_weights(weights)
     np.testing.assert_allclose(answers, expected["pctcvr"], rtol=1e-6)
+
+
+def test_a_trained_model_leaves_its_optimizer_behind(graph, tmp_path):
+    settings = ModelSettings(embedding_dim=3, hidden_units=(4,))
+    model = EsmmModel(Shape(FIELDS, trainer.embedding_rows(graph, FIELDS), settings), Priors(0.3, 0.2))
+    model.compile(optimizer=tf.keras.optimizers.legacy.Adam())
+    features = {"ids": tf.zeros([1, 3], tf.int64), "weights": tf.zeros([1, 2]), "dense": tf.zeros([1, 1])}
+    model.train_step({**features, "click": tf.constant([1]), "conversion": tf.constant([0])})
+    assert len(model.optimizer.weights) == 1 + 2 * len(model.trainable_weights)
+    signatures.export(model, graph, SCHEMA, str(tmp_path))
+    names = [name for name, _ in tf.train.list_variables(str(tmp_path / "variables" / "variables"))]
+    assert len([name for name in names if name.endswith("VARIABLE_VALUE")]) == len(model.trainable_weights)

@@ -45,13 +45,13 @@ def make(strategy: tf.distribute.Strategy, train: TrainSettings) -> ConversionMo
 
 
 def fit(strategy: tf.distribute.Strategy, model: ConversionModel) -> None:
-    """Each replica has its share of the batch; Keras sums the gradients, so that each loss is divided first."""
+    """Each replica has its share of the batch, and its part of the loss; Keras sums the gradients."""
     replicas = strategy.num_replicas_in_sync
 
     @tf.function
     def step(share):
         with tf.GradientTape() as tape:
-            loss = model.compute_loss(share, training=True) / replicas
+            loss = model.compute_loss(share, training=True)
         variables = model.trainable_variables
         model.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
