@@ -12,26 +12,15 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from deepctr.feature_column import SparseFeat
 from deepctr.models import ESMM
 
 from pipeline.bench.clock import Clock
+from pipeline.bench.stop_watch import StopWatch
 
 EMBEDDING_DIM = 18
 HIDDEN_UNITS = (360, 200, 80)
 LABELS = 2  # columns before the ids
-
-
-class StopWatch(tf.keras.callbacks.Callback):
-    """Measures the steps with a clock, and stops the training when enough are measured."""
-
-    def __init__(self, clock: Clock):
-        super().__init__()
-        self._clock = clock
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.model.stop_training = self._clock.tick()
 
 
 def train(path: str, rows: dict[str, int], batch_size: int, seconds: float) -> dict[str, float]:

@@ -44,7 +44,7 @@ def read_packed(file_patterns: Sequence[str], spec: Spec, batch_size: int) -> tf
     Returns:
         Elements like `spec`: `ids` int64 [B, S], `weights` float32 [B, W], `dense` float32 [B, N], labels int64 [B].
     """
-    return _read(_files(file_patterns), spec).rebatch(batch_size).prefetch(tf.data.AUTOTUNE)
+    return _read(files(file_patterns), spec).rebatch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 
 def read_shuffled(
@@ -66,8 +66,8 @@ def read_shuffled(
         Elements like those of `read_packed`.
     """
     generator = np.random.default_rng([order.seed, epoch])
-    files = generator.permutation(_files(file_patterns)).tolist()
-    examples = tf.data.Dataset.from_tensor_slices(tf.constant(files, tf.string)).interleave(
+    ordered = generator.permutation(files(file_patterns)).tolist()
+    examples = tf.data.Dataset.from_tensor_slices(tf.constant(ordered, tf.string)).interleave(
         lambda file: _read(file, spec),
         cycle_length=_FILES_AT_ONCE,
         num_parallel_calls=tf.data.AUTOTUNE,
@@ -93,12 +93,13 @@ def _shuffled(examples: tf.data.Dataset, buffer: int, seed: int) -> tf.data.Data
     return blocks.rebatch(_MIXED_BLOCKS * block).enumerate().map(mixed)
 
 
-def _files(file_patterns: Sequence[str]) -> list[str]:
+def files(file_patterns: Sequence[str]) -> list[str]:
+    """Paths that match any of the patterns, sorted."""
     return sorted(path for pattern in file_patterns for path in tf.io.gfile.glob(pattern))
 
 
-def _read(files: Sequence[str] | tf.Tensor, spec: Spec) -> tf.data.Dataset:
-    records = tf.data.TFRecordDataset(files, compression_type="GZIP")
+def _read(paths: Sequence[str] | tf.Tensor, spec: Spec) -> tf.data.Dataset:
+    records = tf.data.TFRecordDataset(paths, compression_type="GZIP")
     return records.batch(_PARSED_AT_ONCE).map(lambda examples: parse_packed(examples, spec))
 
 

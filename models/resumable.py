@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from models import distribution
+from models import distribution, inputs
 
 
 def folder(base: str, file_patterns: Sequence[str], follows_from: Any) -> str:
@@ -19,8 +19,7 @@ def folder(base: str, file_patterns: Sequence[str], follows_from: Any) -> str:
         file_patterns: Of the training split. TFX gives new examples new paths.
         follows_from: All else that the weights follow from, the code included; JSON can hold it.
     """
-    files = sorted(path for pattern in file_patterns for path in tf.io.gfile.glob(pattern))
-    told = json.dumps([files, follows_from], sort_keys=True)
+    told = json.dumps([inputs.files(file_patterns), follows_from], sort_keys=True)
     name = hashlib.sha256(told.encode()).hexdigest()[:16]
     if distribution.is_chief():
         tf.io.gfile.makedirs(base)

@@ -38,8 +38,8 @@ def hold_out(
         ids = inputs.parse_packed(batch, {contract.IDS: spec[contract.IDS]})[contract.IDS]
         return batch, tf.bitcast(tf.fingerprint(ids), tf.uint64) % _BUCKETS < limit
 
-    files = sorted(path for pattern in file_patterns for path in tf.io.gfile.glob(pattern))
-    batches = tf.data.TFRecordDataset(files, compression_type="GZIP").batch(_BATCH_SIZE).map(with_side)
+    records = tf.data.TFRecordDataset(inputs.files(file_patterns), compression_type="GZIP")
+    batches = records.batch(_BATCH_SIZE).map(with_side)
     paths = os.path.join(folder, "train.gz"), os.path.join(folder, "held_out.gz")
     options = tf.io.TFRecordOptions("GZIP", compression_level=1)
     with contextlib.ExitStack() as stack:

@@ -11,8 +11,9 @@ from packaging.requirements import Requirement
 REPOSITORY = Path(__file__).parents[2]
 REQUIREMENTS = REPOSITORY / "requirements"
 PIN = re.compile(r"([a-z0-9-]+)==([0-9][0-9a-z.]*)")
-# A package index or another place to install from; the machine that builds sets its own.
-PLACE = re.compile(r"://|--(extra-)?index-url|--find-links|--trusted-host|PIP_[A-Z_]*(INDEX|LINKS)")
+# Words of pip's options for another place to install from; the machine that builds sets its own.
+PLACE_OPTIONS = [("index", "url"), ("extra", "index", "url"), ("find", "links"), ("trusted", "host")]
+PLACE = re.compile("|".join(["://", "PIP_[A-Z_]*(INDEX|LINKS)", *("--" + "-".join(words) for words in PLACE_OPTIONS)]))
 
 Stages = dict[str, list[tuple[str, str]]]
 
@@ -122,9 +123,9 @@ def test_no_place_to_install_from_is_named(path):
 @pytest.mark.parametrize(
     "line",
     [
-        "RUN pip install --index-url=there -r a.lock",
+        *(f"RUN pip install --{'-'.join(words)}=there -r a.lock" for words in PLACE_OPTIONS),
+        *(f"--{'-'.join(words)} there" for words in PLACE_OPTIONS),
         "ENV PIP_EXTRA_INDEX_URL=there",
-        "--find-links there",
         "esmm @ https://there/esmm.whl",
     ],
 )

@@ -185,11 +185,10 @@ def test_a_batch_larger_than_the_data_is_one_step(data):
     _assert_equal(_weights(larger), _weights(whole))
 
 
-def test_no_gpu_where_one_is_demanded(data):
-    if tf.config.list_physical_devices("GPU"):
-        pytest.skip("this machine has a GPU")
+def test_no_gpu_where_one_is_demanded(data, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")  # for the process that this starts
     with pytest.raises(InputError) as error:
-        _train(data, device="gpu")
+        _in_processes((1, None, data, {}, {"device": "gpu"}))
     assert str(error.value) == ("`train.device` gpu should find one. Received: a machine where TensorFlow sees no GPU")
 
 
