@@ -1,11 +1,10 @@
 """What a model lost, and its file gained, by a narrower embedding."""
 
-import os
 from collections.abc import Mapping
 
-import tensorflow as tf
 from pydantic import BaseModel, ConfigDict
 
+from models import reports
 from models.settings import Stored
 
 FILE_NAME = "narrow.json"
@@ -33,18 +32,12 @@ class NarrowReport(BaseModel):
 
 def read(directory: str) -> NarrowReport | None:
     """That of a training, None where the embedding is exported as it was trained."""
-    path = os.path.join(directory, FILE_NAME)
-    if not tf.io.gfile.exists(path):
-        return None
-    with tf.io.gfile.GFile(path) as file:
-        return NarrowReport.model_validate_json(file.read())
+    return reports.read(NarrowReport, directory, FILE_NAME)
 
 
 def write(report: NarrowReport, directory: str) -> None:
     """Writes it to a folder, which is made if it is not there."""
-    tf.io.gfile.makedirs(directory)
-    with tf.io.gfile.GFile(os.path.join(directory, FILE_NAME), "w") as file:
-        file.write(report.model_dump_json(indent=1))
+    reports.write(report, directory, FILE_NAME)
 
 
 def told(report: NarrowReport) -> str:

@@ -1,9 +1,8 @@
 """What there is to tell of what a training began with."""
 
-import os
-
-import tensorflow as tf
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
+
+from models import reports
 
 FILE_NAME = "warm_start.json"
 
@@ -42,18 +41,12 @@ class WarmStartReport(BaseModel):
 
 def read(directory: str) -> WarmStartReport | None:
     """That of a training, None where it was asked to begin from scratch."""
-    path = os.path.join(directory, FILE_NAME)
-    if not tf.io.gfile.exists(path):
-        return None
-    with tf.io.gfile.GFile(path) as file:
-        return WarmStartReport.model_validate_json(file.read())
+    return reports.read(WarmStartReport, directory, FILE_NAME)
 
 
 def write(report: WarmStartReport, directory: str) -> None:
     """Writes it to a folder, which is made if it is not there."""
-    tf.io.gfile.makedirs(directory)
-    with tf.io.gfile.GFile(os.path.join(directory, FILE_NAME), "w") as file:
-        file.write(report.model_dump_json(indent=1))
+    reports.write(report, directory, FILE_NAME)
 
 
 def told(report: WarmStartReport) -> str:
