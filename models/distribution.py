@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import tensorflow as tf
 
+from models import threads
 from models.settings import Device
 from schema.errors import InputError
 
@@ -25,6 +26,7 @@ def strategy(device: Device) -> tf.distribute.Strategy:
         raise InputError("`train.device` gpu should find one. Received: a machine where TensorFlow sees no GPU")
     if workers() > 1:
         return tf.distribute.MultiWorkerMirroredStrategy()
+    threads.one_per_core()
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if len(devices) > 1:
         return tf.distribute.MirroredStrategy([device.name for device in devices])

@@ -12,6 +12,7 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.pipeline import RunOptions
 
 from components.impression_example_gen import files
+from models import threads
 from pipeline import lineage, screen, summary
 from pipeline.config import Config
 from pipeline.earlier import FromMetadata
@@ -77,6 +78,7 @@ def run_components(
         InputError: The configuration, or the data, is not as it should be.
         ComponentFailed: A component failed for another reason.
     """
+    threads.one_per_core()
     options = RunOptions(to_nodes=[to]) if to else None
     with _only_run(root), screen.RunDisplay(console) as display:
         try:
