@@ -42,7 +42,4 @@ def read(directory: str) -> Shape:
         problem = f"without {contract.MODEL_SHAPE_PATH}"
     except ValidationError:
         problem = f"whose {contract.MODEL_SHAPE_PATH} is of another version"
-    raise InputError(
-        f"a SavedModel that training begins with should tell its shape. Received: {directory}, {problem}; "
-        "train from scratch: train.warm_start=none"
-    )
+    raise InputError(f"a SavedModel should tell its shape. Received: {directory}, {problem}")

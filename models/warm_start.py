@@ -34,7 +34,10 @@ def earlier_shape(directory: str, settings: ModelSettings) -> Shape:
     Raises:
         InputError: It tells no shape, or has other layers.
     """
-    shape = exported_shape.read(directory)
+    try:
+        shape = exported_shape.read(directory)
+    except InputError as error:
+        raise InputError(f"{error}; train from scratch: train.warm_start=none") from None
     earlier = _layers(shape.settings)
     for key, value in _layers(settings).items():
         if value != earlier[key]:

@@ -5,15 +5,13 @@ TensorFlow and TFX are imported inside the commands: a wrong key is told at once
 
 import contextlib
 import itertools
-import json
 import os
-from collections.abc import Iterator
 from datetime import datetime
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -21,20 +19,18 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from pipeline import screen
 from pipeline.asking import Ask
+from pipeline.bench.commands import bench_app
 from pipeline.compare.choice import check_user_field, chosen_models
 from pipeline.config import Config, load_config, to_yaml
-from pipeline.failures import ComponentFailed
+from pipeline.exit_codes import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_NOT_BLESSED, errors_told
 from pipeline.kubeflow_config import TARGETS
+from pipeline.options import ModelNameOption, ServerOption
 from pipeline.root import Root
 from pipeline.schema_base import read_base
 from pipeline.simulator.sizes import DEFAULT_CTR, DEFAULT_CVR, DEFAULT_SELECTION_BIAS
 from pipeline.versions import latest_version
 from schema import check, contract, load
 from schema.errors import InputError
-
-EXIT_FAILED = 1
-EXIT_BAD_INPUT = 2
-EXIT_NOT_BLESSED = 3
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -44,14 +40,11 @@ app = typer.Typer(
 )
 config_app = typer.Typer(no_args_is_help=True, help="Look at a configuration.")
 app.add_typer(config_app, name="config")
-bench_app = typer.Typer(no_args_is_help=True, help="Measure speed and memory.")
 app.add_typer(bench_app, name="bench")
 schema_app = typer.Typer(no_args_is_help=True, help="Look at a schema.")
 app.add_typer(schema_app, name="schema")
 
 ConfigOption = Annotated[str, typer.Option("--config", help="Name of a preset, or a YAML file.")]
-ServerOption = typer.Option(help="A model server: grpc://HOST:PORT or http://HOST:PORT.")
-ModelNameOption = Annotated[str, typer.Option(help="What the server calls the model.")]
 TargetOption = Annotated[str, typer.Option("--target", help="kubeflow or vertex.")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="Override a key, as in train.epochs=2. Repeatable.")]
 
@@ -81,7 +74,7 @@ def run(
     root: Annotated[Path | None, typer.Option(help="Folder of the run's files. Default: runs/<name>.")] = None,
 ) -> None:
     """Run the whole pipeline on this machine. Exit code 0: pushed, 2: bad input, 3: not pushed, 1: another error."""
-    with _errors_told():
+    with errors_told():
         tree = _load_checked(config, overrides)
         places = Root((root or Path("runs") / tree.name).resolve())
         places.make(places.logs)
@@ -107,7 +100,7 @@ def compare(
     truth: Annotated[Path | None, typer.Option(help="File of `esmm simulate --truth`, of the same log.")] = None,
 ) -> None:
     """Train models on the same examples and compare them. Exit code 0: all are done, 2: bad input, 1: one failed."""
-    with _errors_told():
+    with errors_told():
         tree = _load_checked(config, overrides)
         chosen = chosen_models(models)
         if user_field:
@@ -137,7 +130,7 @@ def predict(
     schema: Annotated[str | None, typer.Option(help="With --server: a schema's name, or a .pbtxt file.")] = None,
 ) -> None:
     """Print pctr,pcvr,pctcvr as CSV, a line for each row of the input. The model is here, or a server's."""
-    with _errors_told(), screen.noise_to(Path(os.devnull)) as console, contextlib.ExitStack() as stack:
+    with errors_told(), screen.noise_to(Path(os.devnull)) as console, contextlib.ExitStack() as stack:
         curated, asked = _model_to_ask(model, server, model_name, schema)
         from pipeline.predict import read_examples
 
@@ -158,7 +151,7 @@ def unpack(
     number: Annotated[int, typer.Option(min=0, help="Which example, counted from 0.")] = 0,
 ) -> None:
     """Print a transformed example: the labels, and a line for each field with its ids and what they stand for."""
-    with _errors_told(), screen.noise_to(Path(os.devnull)) as console:
+    with errors_told(), screen.noise_to(Path(os.devnull)) as console:
         from pipeline import unpack as unpacking
 
         unpacking.show(console, unpacking.read_rows(Root(root), split, number))
@@ -170,7 +163,7 @@ def lineage(
     root: Annotated[Path | None, typer.Option(help="Folder of the runs' files. Default: the nearest above.")] = None,
 ) -> None:
     """Print what made a model: data, schema, vocabularies, configuration, code, and what it began with."""
-    with _errors_told(), screen.noise_to(Path(os.devnull)) as console:
+    with errors_told(), screen.noise_to(Path(os.devnull)) as console:
         from pipeline import model_lineage
 
         model = model_dir.resolve()
@@ -203,7 +196,7 @@ def simulate(
 
     With --truth also the best possible AUCs on the eval half.
     """
-    with _errors_told(), screen.noise_to(Path(os.devnull)) as console:
+    with errors_told(), screen.noise_to(Path(os.devnull)) as console:
         tree = _load_checked(config, overrides)
         from pipeline.simulator.best_auc import best_aucs
         from pipeline.simulator.simulate import simulate as write_log
@@ -235,7 +228,7 @@ def compile_for(
     overrides: SetOption = None,
 ) -> None:
     """Write the pipeline as a file for Kubeflow Pipelines 2 or for Vertex AI. Nothing is uploaded."""
-    with _errors_told(), screen.noise_to(Path(os.devnull)):
+    with errors_told(), screen.noise_to(Path(os.devnull)):
         platform = _checked_target(target)
         tree = _load_checked(config, overrides)
         from pipeline.runners import kubeflow
@@ -251,7 +244,7 @@ def submit(
     run_id: Annotated[str | None, typer.Option(help="Of a run to be taken up again. Default: the time.")] = None,
 ) -> None:
     """Compile the pipeline, start a run of it on Kubeflow Pipelines 2 or on Vertex AI, and print its page."""
-    with _errors_told(), screen.noise_to(Path(os.devnull)) as console, TemporaryDirectory() as directory:
+    with errors_told(), screen.noise_to(Path(os.devnull)) as console, TemporaryDirectory() as directory:
         platform = _checked_target(target)
         tree = _load_checked(config, overrides)
         from pipeline.runners import kubeflow
@@ -267,7 +260,7 @@ def submit(
 @config_app.command()
 def show(config: ConfigOption, overrides: SetOption = None) -> None:
     """Print the whole configuration, defaults included."""
-    with _errors_told():
+    with errors_told():
         typer.echo(to_yaml(_load_checked(config, overrides)), nl=False)
 
 
@@ -287,7 +280,7 @@ def check_curated_schema(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")] = False,
 ) -> None:
     """Check the configuration's schema. Exit code 0: all is well, 2: bad input, or a check was not passed."""
-    with _errors_told(), screen.noise_to(Path(os.devnull)) as console:
+    with errors_told(), screen.noise_to(Path(os.devnull)) as console:
         tree = load_config(config, overrides or [])
         path = load.schema_path(tree.schema_file)
         curated = load.read_schema(path)
@@ -305,114 +298,6 @@ def check_curated_schema(
             console.print(Text(line), soft_wrap=True)
     if not all(one.ok for one in checks):
         raise typer.Exit(EXIT_BAD_INPUT)
-
-
-@bench_app.command("ingest")
-def bench_ingest(
-    rows: Annotated[int, typer.Option(min=1000, help="Rows of the CSV and Parquet files.")] = 50_000,
-    joined: Annotated[list[int] | None, typer.Option(help="Impressions of a raw Ali-CCP log. Repeatable.")] = None,
-    out: Annotated[Path | None, typer.Option(help="JSON file for the figures.")] = None,
-) -> None:
-    """Compare ImpressionExampleGen with TFX's CsvExampleGen, and measure the Ali-CCP join."""
-    with _errors_told(), screen.noise_to(Path(os.devnull)) as console:
-        if out and not out.parent.is_dir():
-            raise InputError(f"--out should be a file in a folder that is there. Received: {out}")
-        from pipeline.bench import ingest
-
-        figures = ingest.bench_ingest(rows, joined or [200_000, 2_000_000], console)
-        if out:
-            out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-
-
-@bench_app.command("transform")
-def bench_transform(
-    rows: Annotated[list[int] | None, typer.Option(min=1000, help="Impressions. Repeatable.")] = None,
-    profile: Annotated[bool, typer.Option("--profile", help="Tell where the time goes, at the smallest size.")] = False,
-    out: Annotated[Path | None, typer.Option(help="JSON file for the figures.")] = None,
-) -> None:
-    """Compare Transform with tf.Transform's stock recipe, and measure its memory and the parsing of its output."""
-    with _errors_told(), screen.noise_to(Path(os.devnull)) as console:
-        if out and not out.parent.is_dir():
-            raise InputError(f"--out should be a file in a folder that is there. Received: {out}")
-        from pipeline.bench import transform
-
-        figures = transform.bench_transform(rows or [200_000, 1_000_000, 5_000_000], profile, console)
-        if out:
-            out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-
-
-@bench_app.command("train")
-def bench_train(
-    batches: Annotated[list[int] | None, typer.Option(min=1, help="Examples per step. Repeatable.")] = None,
-    vocabularies: Annotated[
-        Literal["release", "full", "both"], typer.Option(help="Sizes: 1.3 million ids, 5 million, or each in turn.")
-    ] = "both",
-    examples: Annotated[int, typer.Option(min=1, help="How many there are to train on.")] = 1 << 20,
-    seconds: Annotated[float, typer.Option(min=0, help="To measure each side for, at least.")] = 10,
-    deepctr: Annotated[
-        Path | None, typer.Option(metavar="PYTHON", help="Interpreter of an environment that has DeepCTR.")
-    ] = None,
-    profile: Annotated[
-        bool, typer.Option("--profile", help="Tell where the time goes, in the first batch size.")
-    ] = False,
-    out: Annotated[Path | None, typer.Option(help="JSON file for the figures.")] = None,
-) -> None:
-    """Compare training with the usual Keras recipe, DeepCTR and the matrix products alone, and measure its memory."""
-    with _errors_told(), screen.noise_to(Path(os.devnull)) as console:
-        if out and not out.parent.is_dir():
-            raise InputError(f"--out should be a file in a folder that is there. Received: {out}")
-        from pipeline.bench import train
-
-        chosen = {name: sizes for name, sizes in train.VOCABULARIES.items() if vocabularies in (name, "both")}
-        sizes = batches or [1024, 8192, 65_536]
-        figures = train.bench_train(chosen, sizes, examples, seconds, deepctr, profile, console)
-        if out:
-            out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-
-
-@bench_app.command("serving")
-def bench_serving(
-    model: Annotated[Path, typer.Option(help="A SavedModel, or the folder of pushed versions.")],
-    input_file: Annotated[Path, typer.Option("--input", help="Impressions to rank; as for predict.")],
-    candidates: Annotated[list[int] | None, typer.Option(min=1, help="Of a request. Repeatable.")] = None,
-    seconds: Annotated[float, typer.Option(min=0, help="To measure each side for, at least.")] = 10,
-    out: Annotated[Path | None, typer.Option(help="JSON file for the figures.")] = None,
-) -> None:
-    """Compare ranking one user's candidates with whole examples and the matrix products alone, on one core."""
-    with _errors_told(), screen.noise_to(Path(os.devnull)) as console:
-        if out and not out.parent.is_dir():
-            raise InputError(f"--out should be a file in a folder that is there. Received: {out}")
-        from pipeline.bench import serving
-
-        sizes = candidates or [100, 500, 2000]
-        figures = serving.bench_serving(latest_version(model), str(input_file), sizes, seconds, console)
-        if out:
-            out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-
-
-@bench_app.command("load")
-def bench_load(
-    server: Annotated[str, ServerOption],
-    schema: Annotated[str, typer.Option(help="Of the rows: a schema's name, or a .pbtxt file.")],
-    input_file: Annotated[Path, typer.Option("--input", help="Impressions to send, again and again; as for predict.")],
-    rate: Annotated[float, typer.Option(min=0.1, help="Requests a second.")],
-    clients: Annotated[int, typer.Option(min=1, help="How many send at the same time, at most.")],
-    seconds: Annotated[float, typer.Option(min=1, help="How long.")],
-    model_name: ModelNameOption = contract.MODEL_NAME,
-    out: Annotated[Path | None, typer.Option(help="JSON file for the figures.")] = None,
-) -> None:
-    """Ask a model server at a steady rate. Exit code 0: no request was lost, 2: bad input, 1: some were."""
-    with _errors_told(), screen.noise_to(Path(os.devnull)) as console:
-        if out and not out.parent.is_dir():
-            raise InputError(f"--out should be a file in a folder that is there. Received: {out}")
-        curated = load.read_schema(load.schema_path(schema))
-        from pipeline.bench import load as bench
-
-        figures = bench.bench_load(server, model_name, curated, str(input_file), rate, clients, seconds, console)
-        if out:
-            out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    if figures["lost"]:
-        raise typer.Exit(EXIT_FAILED)
 
 
 def _model_to_ask(
@@ -451,16 +336,3 @@ def _load_checked(config: str, overrides: list[str] | None) -> Config:
     check.check_slices(schema, tree.evaluation.slices)
     check.check_allowed(schema, tree.guard.allow)
     return tree
-
-
-@contextlib.contextmanager
-def _errors_told() -> Iterator[None]:
-    """Turns an error into one line on stderr and its exit code."""
-    try:
-        yield
-    except InputError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(EXIT_BAD_INPUT) from None
-    except ComponentFailed as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(EXIT_FAILED) from None

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import tensorflow as tf
 from google.protobuf.message import DecodeError
-from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
 
+from components.serving_guard.served import signature_defs
 from pipeline.tensors import told
 from schema import contract
 
@@ -15,21 +16,14 @@ _OUTPUTS = dict.fromkeys(contract.OUTPUTS, tf.TensorSpec([None], tf.float32))
 
 
 def problems(model: Path) -> Iterator[str]:
-    """One line for each thing in which the SavedModel's serving signature is not the contract's.
-
-    Only the graph's description is read, neither weights nor tables.
-    """
-    saved = saved_model_pb2.SavedModel()
+    """One line for each thing in which the SavedModel's serving signature is not the contract's."""
     try:
-        saved.ParseFromString((model / "saved_model.pb").read_bytes())
+        signatures = signature_defs(str(model))
     except DecodeError:
         yield f"{model}/saved_model.pb should be a SavedModel. Received: something else"
         return
-    signatures: Mapping[str, meta_graph_pb2.SignatureDef] = next(
-        (graph.signature_def for graph in saved.meta_graphs if tf.saved_model.SERVING in graph.meta_info_def.tags), {}
-    )
     if contract.SERVING_SIGNATURE not in signatures:
-        received = ", ".join(sorted(signatures)) or "none"
+        received = ", ".join(signatures) or "none"
         yield f"{model} should have a signature `{contract.SERVING_SIGNATURE}`. Received: {received}"
         return
     signature = signatures[contract.SERVING_SIGNATURE]

@@ -13,9 +13,16 @@ from tfx.utils import io_utils
 
 
 def signature_defs(directory: str) -> Mapping[str, meta_graph_pb2.SignatureDef]:
-    """The signatures of a SavedModel, without those that begin with two underscores and are TensorFlow's own."""
+    """The signatures of a SavedModel, without those that begin with two underscores and are TensorFlow's own.
+
+    Only the graph's description is read, neither weights nor tables.
+
+    Raises:
+        google.protobuf.message.DecodeError: It is none.
+    """
     saved = saved_model_pb2.SavedModel.FromString(io_utils.read_bytes_file(os.path.join(directory, "saved_model.pb")))
-    definitions = saved.meta_graphs[0].signature_def
+    served = (graph for graph in saved.meta_graphs if tf.saved_model.SERVING in graph.meta_info_def.tags)
+    definitions = next(served, meta_graph_pb2.MetaGraphDef()).signature_def
     return {name: definitions[name] for name in sorted(definitions) if not name.startswith("__")}
 
 

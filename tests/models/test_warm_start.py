@@ -268,6 +268,15 @@ def test_other_layers_are_told(exported, others, key, earlier, received):
     )
 
 
+def test_a_model_that_tells_no_shape(tmp_path):
+    with pytest.raises(InputError) as error:
+        earlier_shape(str(tmp_path), settings_of())
+    assert str(error.value) == (
+        f"a SavedModel should tell its shape. Received: {tmp_path}, without assets.extra/shape.json; "
+        "train from scratch: train.warm_start=none"
+    )
+
+
 def test_another_tower_setting_counts_with_that_tower_alone(tmp_path):
     shapes = {"mlp": settings_of(), "cross": settings_of(tower="cross")}
     for name, settings in shapes.items():
