@@ -76,7 +76,7 @@ def run(
     """Run the whole pipeline on this machine. Exit code 0: pushed, 2: bad input, 3: not pushed, 1: another error."""
     with errors_told():
         tree = _load_checked(config, overrides)
-        places = Root((root or Path("runs") / tree.name).resolve())
+        places = _places(tree, root)
         places.make(places.logs)
         log = places.logs / f"{datetime.now():%Y%m%d-%H%M%S}.log"
         with screen.noise_to(log) as console:
@@ -115,7 +115,7 @@ def compare(
             console.print(f"[bold]{tree.name}[/bold]  {', '.join(chosen)}\nlog  {log}", soft_wrap=True)
             from pipeline.compare.compare import compare as compare_models
 
-            places = Root((root or Path("runs") / tree.name).resolve())
+            places = _places(tree, root)
             done = compare_models(tree, places, chosen, seeds, out, user_field, truth, console, log)
     if not done:
         raise typer.Exit(EXIT_FAILED)
@@ -317,6 +317,14 @@ def _model_to_ask(
     options = {"--model": model, "--server": server, "--schema": schema}
     received = ", ".join(name for name, value in options.items() if value is not None) or "none of them"
     raise InputError(f"either --model, or --server and --schema, should be given. Received: {received}")
+
+
+def _places(config: Config, root: Path | None) -> Root:
+    if root and root.parts[:1] and root.parts[0].endswith(":"):
+        raise InputError(
+            f"--root should be a folder of this machine; that of a mounted volume is one. Received: {root.parts[0]}//…"
+        )
+    return Root((root or Path("runs") / config.name).resolve())
 
 
 def _checked_target(target: str) -> str:

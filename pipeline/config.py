@@ -23,6 +23,7 @@ from models.search_space import TunerSettings
 from models.settings import ModelSettings, ServingSettings, TrainSettings
 from pipeline.beam_config import BeamConfig
 from pipeline.kubeflow_config import KubeflowConfig
+from pipeline.metadata_config import MetadataConfig
 from schema import fields as schema_fields
 from schema.check import nearest
 from schema.errors import InputError
@@ -164,6 +165,7 @@ class Config(_Tree):
         push: When it is pushed.
         tuner: What of `model` and `train` is searched for first; nothing without it.
         beam: What runs the components that are made of Beam.
+        metadata: The database that `esmm run` keeps ML Metadata in; without it a file in the root.
         kubeflow: The cluster to compile for; `esmm run` does without it.
     """
 
@@ -180,6 +182,7 @@ class Config(_Tree):
     push: PushConfig = PushConfig()
     tuner: TunerSettings | None = None
     beam: BeamConfig = BeamConfig()
+    metadata: MetadataConfig | None = None
     kubeflow: KubeflowConfig | None = None
 
     @model_validator(mode="before")

@@ -9,7 +9,6 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from tfx.orchestration import metadata
 from tfx.types import standard_component_specs
 from tfx.utils import path_utils
 
@@ -19,6 +18,7 @@ from components.serving_guard import spec as guard_spec
 from components.serving_guard.serving_contract import ServingContract
 from models import trainer
 from models.settings import WARM_START_LAST, WARM_START_NONE
+from pipeline import metadata_store
 from pipeline.ancestors import PUSHED_TO, Step, steps_of_model
 from pipeline.root import Root
 from schema import contract
@@ -37,21 +37,21 @@ def read_steps(model: Path, root: Root | None) -> dict[str, Step]:
         root: Of the runs; without it the nearest one above the model.
 
     Raises:
-        InputError: No such folder, no metadata, or no run made the model.
+        InputError: No such folder, no metadata, a database that can't be asked, or no run made the model.
     """
     if not model.is_dir():
         raise InputError(f"MODEL_DIR should be the folder of a model. Received: {model}, no such folder")
-    root = root or next((above for folder in model.parents if (above := Root(folder)).metadata.is_file()), None)
+    root = root or next((above for folder in model.parents if (above := Root(folder)).has_metadata), None)
     # Asked first, because a connection would make the file.
-    if root is None or not root.metadata.is_file():
+    if root is None or not root.has_metadata:
         raise InputError(
-            "--root should be the folder of a run, with its metadata.sqlite. Received: "
+            "--root should be the folder of a run, with its metadata.sqlite or metadata.yaml. Received: "
             + (f"{root.path}, where there is none" if root else f"none, and none above {model}")
         )
     # By its place in the root, which may have been moved since.
     in_root = model.is_relative_to(root.path)
     ending = f"/{model.relative_to(root.path)}" if in_root else str(model)
-    steps = steps_of_model(metadata.sqlite_metadata_connection_config(str(root.metadata)), ending)
+    steps = steps_of_model(metadata_store.of_root(root), ending)
     if not steps:
         raise InputError(
             f"MODEL_DIR should be a pushed version or a Model artifact of a run in {root.path}. Received: {model}"

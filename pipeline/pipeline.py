@@ -21,7 +21,7 @@ from components.vocabulary_report.component import VocabularyReport
 from models import search_space, warm_start
 from models import trainer as trainer_module
 from models.settings import WARM_START_LAST, WARM_START_NONE, TrainSettings
-from pipeline import beam, evaluation
+from pipeline import beam, evaluation, stores
 from pipeline.config import CARRY_ON_LAST, CARRY_ON_NONE, Config, PushConfig
 from pipeline.earlier import Earlier
 from pipeline.fingerprint import code_fingerprint
@@ -38,7 +38,7 @@ def create_pipeline(config: Config, target: Target) -> tfx.dsl.Pipeline:
 
     Raises:
         InputError: The vocabularies to be carried on are not of these fields, the model to begin with is not
-            like this one, or Beam does not take its options.
+            like this one, one of them is in a store that can't be read, or Beam does not take its options.
     """
     earlier = target.earlier
     curated = load.read_schema(load.schema_path(config.schema_file))
@@ -218,6 +218,7 @@ def _carried_on(
         return None
     if carry_on_from == CARRY_ON_LAST:
         return earlier.carried_on(examples.outputs["examples"], statistics.outputs["statistics"])
+    stores.check("`vocabularies.carry_on`", carry_on_from)
     carry_on.check(carry_on_from, config.fields, schema)
     return importer.Importer(
         source_uri=_absolute(carry_on_from),
@@ -274,6 +275,7 @@ def _checked_train(config: Config) -> TrainSettings:
     begin_with = config.train.warm_start
     if begin_with in (WARM_START_NONE, WARM_START_LAST):
         return config.train
+    stores.check("`train.warm_start`", begin_with)
     warm_start.earlier_shape(begin_with, config.model)
     return config.train.model_copy(update={"warm_start": _absolute(begin_with)})
 

@@ -34,6 +34,15 @@ class Root:
         return self.path / "metadata.sqlite"
 
     @property
+    def database(self) -> Path:
+        """Names the database that has the metadata, in place of the file."""
+        return self.path / "metadata.yaml"
+
+    @property
+    def has_metadata(self) -> bool:
+        return self.metadata.is_file() or self.database.is_file()
+
+    @property
     def serving(self) -> Path:
         return self.path / "serving"
 

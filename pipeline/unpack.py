@@ -9,12 +9,11 @@ import tensorflow_transform as tft
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from tfx.orchestration import metadata
 
 from components.packed_transform import spec
 from models import inputs, vocabulary_files
 from models.unpack import Row, unpack
-from pipeline import lineage
+from pipeline import lineage, metadata_store
 from pipeline.root import Root
 from schema import contract, vocabulary
 from schema import fields as schema_fields
@@ -47,10 +46,8 @@ def read_rows(root: Root, split: str, number: int) -> list[Row]:
 
 def _transform(root: Root) -> lineage.Finished:
     # Asked first, because a connection would make the file.
-    if root.metadata.is_file():
-        connection = metadata.sqlite_metadata_connection_config(str(root.metadata))
-        if found := lineage.newest_finished(connection, "PackedTransform"):
-            return found
+    if root.has_metadata and (found := lineage.newest_finished(metadata_store.of_root(root), "PackedTransform")):
+        return found
     raise InputError(
         f"--root should be the folder of a run whose Transform finished. Received: {root.path}, no such run"
     )

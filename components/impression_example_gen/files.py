@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from apache_beam.io.filesystem import BeamIOError, FileMetadata
 from apache_beam.io.filesystems import FileSystems
 
+from components.impression_example_gen import stores
 from components.impression_example_gen.log_format import CLICKS, CONVERSIONS
 from schema import contract
 from schema.errors import InputError
@@ -27,7 +28,7 @@ def match_splits(base: str, splits: Patterns) -> dict[str, dict[str, list[FileMe
             where the patterns were given.
 
     Raises:
-        InputError: A pattern matches no file, or two patterns match the same file.
+        InputError: Beam can't read there, a pattern matches no file, or two patterns match the same file.
     """
     owner: dict[str, str] = {}
     files: dict[str, dict[str, list[FileMetadata]]] = {}
@@ -37,6 +38,7 @@ def match_splits(base: str, splits: Patterns) -> dict[str, dict[str, list[FileMe
             where = split if len(roles) == 1 else f"{split}.{role}"
             found: dict[str, FileMetadata] = {}
             for pattern in patterns:
+                stores.check("`data.base`" if base else _key(where), base or pattern)
                 matched = _match(base, pattern)
                 if not matched:
                     raise InputError(
@@ -68,7 +70,7 @@ def _key(where: str) -> str:
 def _match(base: str, pattern: str) -> list[FileMetadata]:
     try:
         found = FileSystems.match([FileSystems.join(base, pattern)])[0].metadata_list
-    except (BeamIOError, ValueError) as error:  # ValueError: a scheme that Beam has no file system for
+    except (BeamIOError, ValueError) as error:  # ValueError: no address of its scheme
         raise InputError(f"`data.base` should be readable. Received: {base}; {error}") from None
     # Object stores have empty objects that mark directories.
     return [file for file in found if not file.path.endswith("/")]

@@ -13,6 +13,8 @@ from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRunner, KubeflowV2DagRunnerConfig
 
+from components.impression_example_gen import stores as log_stores
+from pipeline import stores
 from pipeline.beam_config import DIRECT
 from pipeline.config import Config
 from pipeline.earlier import FromPushes
@@ -48,11 +50,14 @@ def compile_pipeline(config: Config, platform: str, out: Path) -> None:
         out: The file.
 
     Raises:
-        InputError: Something that the platform needs is missing in the configuration, or is not of the pipeline; or
-            `out` can't be written or has another ending.
+        InputError: Something that the platform needs is missing in the configuration, or is not of the pipeline; an
+            address is in a store that can't be read with what is installed, here as in the image; or `out` can't be
+            written or has another ending.
     """
     check_file(platform, out)
     settings = kubeflow_settings(config)
+    stores.check("`kubeflow.root`", settings.root)
+    log_stores.check("`data.base`", config.data.base)
     _check_engines(config, platform)
     pipeline = create_pipeline(config, _target(config, settings))
     _check_components(pipeline, settings, platform)

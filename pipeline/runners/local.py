@@ -6,14 +6,15 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
-from tfx.orchestration import metadata
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.pipeline import RunOptions
 
 from components.impression_example_gen import files
 from models import threads
-from pipeline import lineage, screen, summary
+from pipeline import beam, lineage, metadata_store, screen, summary
 from pipeline.config import Config
 from pipeline.earlier import FromMetadata
 from pipeline.failures import ComponentFailed
@@ -51,8 +52,10 @@ def target(config: Config, root: Root) -> Target:
     """This machine, with all files under one folder.
 
     Raises:
-        InputError: A file pattern of the log matches nothing.
+        InputError: A file pattern of the log matches nothing, or the metadata's database can't be used.
     """
+    # Some of Beam's file systems need them, even to look for files.
+    FileSystems.set_options(PipelineOptions(beam.arguments(config.beam, "beam")))
     return Target(
         name=config.name,
         data_base=config.data.base,
@@ -62,7 +65,7 @@ def target(config: Config, root: Root) -> Target:
         checkpoints=str(root.checkpoints),
         dead_letters=str(root.dead_letters),
         earlier=FromMetadata(),
-        metadata=metadata.sqlite_metadata_connection_config(str(root.metadata)),
+        metadata=metadata_store.for_run(config.metadata, root),
     )
 
 
@@ -85,7 +88,7 @@ def run_components(
             LocalDagRunner().run(create_pipeline(config, target(config, root)), run_options=options)
         except Exception as error:
             raise _explained(error, display.running, log) from error
-    connection = metadata.sqlite_metadata_connection_config(str(root.metadata))
+    connection = metadata_store.of_root(root)
     if failed := lineage.failed_in_latest_run(connection):
         raise ComponentFailed(f"{failed[0]} failed, and the others ran without what it resolves; see {log}")
     return lineage.latest_run_outputs(connection), display

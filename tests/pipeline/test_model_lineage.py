@@ -42,13 +42,14 @@ def test_no_metadata_above(tmp_path):
     model = tmp_path / "serving" / "7"
     model.mkdir(parents=True)
     assert refused(model) == (
-        f"error: --root should be the folder of a run, with its metadata.sqlite. Received: none, and none above {model}"
+        "error: --root should be the folder of a run, with its metadata.sqlite or metadata.yaml. "
+        f"Received: none, and none above {model}"
     )
 
 
 def test_no_metadata_in_the_root(root, tmp_path):
     assert refused(root / "serving" / "7", "--root", tmp_path) == (
-        "error: --root should be the folder of a run, with its metadata.sqlite. "
+        "error: --root should be the folder of a run, with its metadata.sqlite or metadata.yaml. "
         f"Received: {tmp_path}, where there is none"
     )
     assert not (tmp_path / "metadata.sqlite").exists()

@@ -2,6 +2,7 @@
 
 import os
 import re
+from importlib.util import find_spec
 
 import pytest
 from apache_beam.io.filesystem import FileMetadata, MatchResult
@@ -92,9 +93,23 @@ def test_no_base_is_the_working_directory(base, monkeypatch):
     assert names(match("", train=["day-01.csv"])) == {"train": ["day-01.csv"]}
 
 
-def test_a_base_on_an_unknown_file_system_is_told_as_input_error():
-    with pytest.raises(InputError, match="nosuchfs://bucket/logs"):
+def test_a_base_in_a_store_that_beam_does_not_know():
+    with pytest.raises(InputError) as error:
         match("nosuchfs://bucket/logs", train=["*.csv"])
+    assert re.fullmatch(
+        r"`data\.base` should be a path or in .*\bgs://.*\. Received: nosuchfs://bucket/logs", str(error.value)
+    )
+
+
+@pytest.mark.skipif(find_spec("boto3") is not None, reason="boto3 is installed")
+def test_a_base_on_s3_without_what_beam_needs_for_it():
+    with pytest.raises(InputError, match=r"Received: s3://bucket/logs, which needs the module boto3$"):
+        match("s3://bucket/logs", train=["*.csv"])
+
+
+def test_a_pattern_with_a_store_of_its_own_is_named_by_where_it_was_given():
+    with pytest.raises(InputError, match=r"^--data should be a path or in "):
+        files.match_splits("", {"--data": {"impressions": ["nosuchfs://bucket/*.csv"]}})
 
 
 def test_a_file_in_two_splits(base):

@@ -102,6 +102,21 @@ def test_vertex_client_loads_it(target, compiled):
     assert {"runId", "run_id"} & set(told.get("parameterValues", told.get("parameters")))
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("kubeflow.root=s3://bucket/esmm", "`kubeflow.root` should be a path or in gs://. Received: s3://bucket/esmm"),
+        ("data.base=minio://bucket/log", "`data.base` should be a path or in "),
+    ],
+)
+def test_a_store_that_containers_could_not_read(option, message, compiled):
+    result, path = compiled("kubeflow", None, option)
+    assert result.exit_code == 2, result.output
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"error: {message}")
+    assert not path.exists()
+
+
 def test_resources_and_caches_are_where_the_platforms_look(compiled):
     _, path = compiled("kubeflow")
     spec = spec_of(path)
