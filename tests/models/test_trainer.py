@@ -123,7 +123,7 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("model", list(MODELS))
+@pytest.mark.parametrize("model", ["esmm", "aman", "unbias", pytest.param("dropout", marks=pytest.mark.slow)])
 def test_what_was_interrupted_again_and_again_ends_with_the_same_weights(data, tmp_path, interrupt, caplog, model):
     undisturbed = _train(data, model=MODELS[model])
     folders = Folders(checkpoints=str(tmp_path / "checkpoints"))
@@ -343,7 +343,9 @@ REPLICATED = {
 }
 
 
-@pytest.mark.parametrize("model", list(REPLICATED))
+@pytest.mark.parametrize(
+    "model", ["esmm", "escm2_dr", *(pytest.param(name, marks=pytest.mark.slow) for name in ("base", "batch_norm"))]
+)
 def test_two_devices_train_as_one(data, model):
     """The same batches, of which each has a half; the last of 22 and a batch of 5 that is not divided evenly."""
     train = {"epochs": 1, "batch_size": 61}  # 5 batches of 61 and one of 5

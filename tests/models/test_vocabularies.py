@@ -280,6 +280,7 @@ def check_any_columns(analyze, vocabularies_of, columns, directory) -> None:
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 
 
+@pytest.mark.slow
 @settings(max_examples=3, deadline=None, phases=PHASES)
 @given(columns=any_columns())
 def test_any_columns_are_as_by_tft(columns, analyze, vocabularies_of, tmp_path_factory):

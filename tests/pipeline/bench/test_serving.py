@@ -16,6 +16,7 @@ from pipeline.cli import app
 from schema.fields import Field
 
 
+@pytest.mark.slow
 def test_all_sides_are_measured(exported, small_log):
     screen = io.StringIO()
     figures = serving.bench_serving(exported[0], str(small_log / "eval.parquet"), [2, 40], 0, Console(file=screen))
