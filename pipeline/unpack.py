@@ -9,13 +9,12 @@ import tensorflow_transform as tft
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from tfx.orchestration import metadata
 
 from components.packed_transform import spec
 from models import inputs, vocabulary_files
 from models.unpack import Row, unpack
-from pipeline import lineage
 from pipeline.root import Root
+from pipeline.transformed import newest_transform
 from schema import contract, vocabulary
 from schema import fields as schema_fields
 from schema.errors import InputError
@@ -36,24 +35,13 @@ def read_rows(root: Root, split: str, number: int) -> list[Row]:
     Raises:
         InputError: No finished Transform there, no such split, or no such example.
     """
-    transform = _transform(root)
+    transform = newest_transform(root)
     fields = schema_fields.from_json(str(transform.properties[spec.FIELDS_KEY]))
     graph = transform.outputs[spec.TRANSFORM_GRAPH_KEY].uri
     example = _example(transform.outputs[spec.TRANSFORMED_EXAMPLES_KEY].uri, graph, split, number)
     others = example.keys() - {*contract.LABELS, contract.IDS, contract.WEIGHTS, contract.DENSE}
     labels = [Row(name, (), (str(example[name]),)) for name in (*contract.LABELS, *sorted(others))]
     return [*labels, *unpack(example, fields, _tokens(graph, fields))]
-
-
-def _transform(root: Root) -> lineage.Finished:
-    # Asked first, because a connection would make the file.
-    if root.metadata.is_file():
-        connection = metadata.sqlite_metadata_connection_config(str(root.metadata))
-        if found := lineage.newest_finished(connection, "PackedTransform"):
-            return found
-    raise InputError(
-        f"--root should be the folder of a run whose Transform finished. Received: {root.path}, no such run"
-    )
 
 
 def _example(examples: str, graph: str, split: str, number: int) -> dict[str, np.ndarray]:
