@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import os
+import socket
 from collections.abc import Iterator
 from datetime import datetime
 from importlib import metadata
@@ -53,6 +54,7 @@ ConfigOption = Annotated[str, typer.Option("--config", help="Name of a preset, o
 ServerOption = typer.Option(help="A model server: grpc://HOST:PORT or http://HOST:PORT.")
 ModelNameOption = Annotated[str, typer.Option(help="What the server calls the model.")]
 TargetOption = Annotated[str, typer.Option("--target", help="kubeflow or vertex.")]
+RootOption = Annotated[Path | None, typer.Option(help="Folder of the run's files. Default: runs/<name>.")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="Override a key, as in train.epochs=2. Repeatable.")]
 
 
@@ -78,7 +80,8 @@ def main(
 def run(
     config: ConfigOption,
     overrides: SetOption = None,
-    root: Annotated[Path | None, typer.Option(help="Folder of the run's files. Default: runs/<name>.")] = None,
+    root: RootOption = None,
+    to: Annotated[Literal["Transform"] | None, typer.Option(help="Stop behind it; exit code 0.")] = None,
 ) -> None:
     """Run the whole pipeline on this machine. Exit code 0: pushed, 2: bad input, 3: not pushed, 1: another error."""
     with _errors_told():
@@ -90,9 +93,30 @@ def run(
             console.print(f"[bold]{tree.name}[/bold]  root {places.path}\nlog  {log}", soft_wrap=True)
             from pipeline.runners import local
 
+            if to:
+                local.run_components(tree, places, console, log, to)
+                return
             result = local.run(tree, places, console, log)
     if not result.pushed_to:
         raise typer.Exit(EXIT_NOT_BLESSED)
+
+
+@app.command()
+def train(config: ConfigOption, overrides: SetOption = None, root: RootOption = None) -> None:
+    """Train alone, on what a run transformed; the next run evaluates and pushes. With TF_CONFIG: one of its workers."""
+    with _errors_told():
+        tree = _load_checked(config, overrides)
+        places = Root((root or Path("runs") / tree.name).resolve())
+        if not places.metadata.is_file():
+            raise places.no_transform()
+        places.make(places.logs)
+        # Workers on several machines share the folder.
+        log = places.logs / f"{datetime.now():%Y%m%d-%H%M%S}-{socket.gethostname()}-{os.getpid()}.log"
+        with screen.noise_to(log) as console:
+            console.print(f"[bold]{tree.name}[/bold]  root {places.path}\nlog  {log}", soft_wrap=True)
+            from pipeline.train import train as train_alone
+
+            train_alone(tree, places, console, log)
 
 
 @app.command()
@@ -102,7 +126,7 @@ def compare(
     out: Annotated[Path, typer.Option(help="Folder for results; what it has finished is not done again.")],
     overrides: SetOption = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many: each model is trained with 1, 2, …")] = 3,
-    root: Annotated[Path | None, typer.Option(help="Folder of the run's files. Default: runs/<name>.")] = None,
+    root: RootOption = None,
     user_field: Annotated[str | None, typer.Option(help="Field that is the user, for GAUC.")] = None,
     truth: Annotated[Path | None, typer.Option(help="File of `esmm simulate --truth`, of the same log.")] = None,
 ) -> None:
