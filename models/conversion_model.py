@@ -62,6 +62,8 @@ class ConversionModel(tfrs.Model, abc.ABC):
         self.term_names = tuple(terms) or self.TERMS
         self._waiting: tf.keras.metrics.Sum | None = None
         self._means = [tf.keras.metrics.Mean(name) for name in (*self.term_names, *self.WATCHED)]
+        # They are means over all replicas, of which Keras would show the sum over the workers.
+        self.distribute_reduction_method = "first"
 
     @property
     def shape(self) -> Shape:

@@ -20,7 +20,7 @@ def strategy(device: Device) -> tf.distribute.Strategy:
     With one device it is TensorFlow's default.
 
     Raises:
-        InputError: There is no GPU, where the device is to be one.
+        InputError: There is no GPU, where the device is to be one, or TF_CONFIG names no workers.
     """
     if device == "gpu" and not tf.config.list_physical_devices("GPU"):
         raise InputError("`train.device` gpu should find one. Received: a machine where TensorFlow sees no GPU")
@@ -42,15 +42,33 @@ def spread(batches: tf.data.Dataset) -> tf.data.Dataset:
 
 def workers() -> int:
     """How many there are."""
-    cluster = tf.distribute.cluster_resolver.TFConfigClusterResolver().cluster_spec().as_dict()
+    cluster = _resolver().cluster_spec().as_dict()
     return max(1, sum(len(cluster.get(job, [])) for job in ("chief", "worker")))
 
 
 def is_chief() -> bool:
     """Whether this is the only worker, or the one whose files count."""
-    resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    resolver = _resolver()
     first = "chief" if "chief" in resolver.cluster_spec().jobs else "worker"
     return workers() == 1 or (resolver.task_type, resolver.task_id) == (first, 0)
+
+
+def _resolver() -> tf.distribute.cluster_resolver.TFConfigClusterResolver:
+    """Tells the workers that TF_CONFIG names, and which of them this is.
+
+    Raises:
+        InputError: TF_CONFIG is there, and does not tell.
+    """
+    resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    try:
+        cluster, task = resolver.cluster_spec().as_dict(), (resolver.task_type, resolver.task_id)
+        known = not cluster or task in [(job, number) for job in cluster for number in range(len(cluster[job]))]
+        problem = "" if known else f"task {task[0]} {task[1]} of {cluster}"
+    except (AttributeError, TypeError, ValueError) as error:  # a text that is no JSON is a ValueError
+        problem = str(error)
+    if problem:
+        raise InputError(f"TF_CONFIG should be JSON with a `cluster` and one `task` of it. Received: {problem}")
+    return resolver
 
 
 @contextmanager

@@ -79,7 +79,9 @@ def train_epochs(
         saved = Saved(own, model, best.state if best else tf.Module())
         steps_per_epoch = -(-examples // settings.batch_size)
         position = Position(steps_per_epoch, saved.restore(folders.checkpoints or own))
-        if position.step:
+        if position.place.epoch == settings.epochs or (best and best.stopped):
+            _LOGGER.warning("training was finished before, after step %d", position.step)
+        elif position.step:
             _LOGGER.warning("training was interrupted; it goes on after step %d", position.step)
 
         callbacks = [position, LossGuard(position), OutputGuard(guarded)]

@@ -45,6 +45,9 @@ CHECKPOINTS_KEY = "checkpoints"
 def run_fn(fn_args: FnArgs) -> None:
     """Trains the model on the transformed examples and exports it.
 
+    Without a `serving_model_dir` it is not exported, and its checkpoints stay: the next call with the same examples and
+    `custom_config` finds a training that is finished, and exports it.
+
     Args:
         fn_args: `train_files`, `eval_files`, `transform_graph_path`, `schema_path`, `model_run_dir`,
             `serving_model_dir`, and a `custom_config` with the JSON of the fields, of `ModelSettings`, of
@@ -71,6 +74,8 @@ def run_fn(fn_args: FnArgs) -> None:
     checkpoints = resumable.folder(config[CHECKPOINTS_KEY], fn_args.train_files, follows_from)
     splits, folders = Splits(fn_args.train_files, fn_args.eval_files), Folders(checkpoints, fn_args.model_run_dir)
     model = train(splits, transform, fields, model_settings, settings, folders, start)
+    if not fn_args.serving_model_dir:
+        return
     if serving.embedding != "float32":
         spec = transform.transformed_feature_spec()
         model, report = narrowing.narrowed(model, serving.embedding, fn_args.eval_files, spec)

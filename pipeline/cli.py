@@ -6,12 +6,13 @@ TensorFlow and TFX are imported inside the commands: a wrong key is told at once
 import contextlib
 import itertools
 import os
+import socket
 from datetime import datetime
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.text import Text
@@ -46,6 +47,7 @@ app.add_typer(schema_app, name="schema")
 
 ConfigOption = Annotated[str, typer.Option("--config", help="Name of a preset, or a YAML file.")]
 TargetOption = Annotated[str, typer.Option("--target", help="kubeflow or vertex.")]
+RootOption = Annotated[Path | None, typer.Option(help="Folder of the run's files. Default: runs/<name>.")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", help="Override a key, as in train.epochs=2. Repeatable.")]
 
 
@@ -71,7 +73,8 @@ def main(
 def run(
     config: ConfigOption,
     overrides: SetOption = None,
-    root: Annotated[Path | None, typer.Option(help="Folder of the run's files. Default: runs/<name>.")] = None,
+    root: RootOption = None,
+    to: Annotated[Literal["Transform"] | None, typer.Option(help="Stop behind it; exit code 0.")] = None,
 ) -> None:
     """Run the whole pipeline on this machine. Exit code 0: pushed, 2: bad input, 3: not pushed, 1: another error."""
     with errors_told():
@@ -83,9 +86,30 @@ def run(
             console.print(f"[bold]{tree.name}[/bold]  root {places.path}\nlog  {log}", soft_wrap=True)
             from pipeline.runners import local
 
+            if to:
+                local.run_components(tree, places, console, log, to)
+                return
             result = local.run(tree, places, console, log)
     if not result.pushed_to:
         raise typer.Exit(EXIT_NOT_BLESSED)
+
+
+@app.command()
+def train(config: ConfigOption, overrides: SetOption = None, root: RootOption = None) -> None:
+    """Train alone, on what a run transformed; the next run evaluates and pushes. With TF_CONFIG: one of its workers."""
+    with errors_told():
+        tree = _load_checked(config, overrides)
+        places = _places(tree, root)
+        if not places.has_metadata:
+            raise places.no_transform()
+        places.make(places.logs)
+        # Workers on several machines share the folder.
+        log = places.logs / f"{datetime.now():%Y%m%d-%H%M%S}-{socket.gethostname()}-{os.getpid()}.log"
+        with screen.noise_to(log) as console:
+            console.print(f"[bold]{tree.name}[/bold]  root {places.path}\nlog  {log}", soft_wrap=True)
+            from pipeline.train import train as train_alone
+
+            train_alone(tree, places, console, log)
 
 
 @app.command()
@@ -95,7 +119,7 @@ def compare(
     out: Annotated[Path, typer.Option(help="Folder for results; what it has finished is not done again.")],
     overrides: SetOption = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many: each model is trained with 1, 2, …")] = 3,
-    root: Annotated[Path | None, typer.Option(help="Folder of the run's files. Default: runs/<name>.")] = None,
+    root: RootOption = None,
     user_field: Annotated[str | None, typer.Option(help="Field that is the user, for GAUC.")] = None,
     truth: Annotated[Path | None, typer.Option(help="File of `esmm simulate --truth`, of the same log.")] = None,
 ) -> None:

@@ -262,6 +262,11 @@ def to_yaml(config: Config) -> str:
     return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
 
 
+def absolute(path: str) -> str:
+    """A path of the configuration as it can be told to another process; URIs stay as they are."""
+    return str(Path(path).resolve()) if "://" not in path else path
+
+
 def _parse_yaml(text: str, where: str) -> Any:
     try:
         return yaml.safe_load(text)

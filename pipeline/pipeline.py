@@ -1,8 +1,5 @@
 """The pipeline, read top to bottom."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
 from tfx import v1 as tfx
@@ -18,16 +15,15 @@ from components.packed_transform import carry_on
 from components.packed_transform.component import PackedTransform
 from components.serving_guard.component import ServingGuard
 from components.vocabulary_report.component import VocabularyReport
-from models import search_space, warm_start
-from models import trainer as trainer_module
-from models.settings import WARM_START_LAST, WARM_START_NONE, TrainSettings
-from pipeline import beam, evaluation, stores
-from pipeline.config import CARRY_ON_LAST, CARRY_ON_NONE, Config, PushConfig
+from models import search_space
+from models.settings import WARM_START_LAST
+from pipeline import beam, evaluation, stores, trainer_config
+from pipeline.config import CARRY_ON_LAST, CARRY_ON_NONE, Config, PushConfig, absolute
 from pipeline.earlier import Earlier
 from pipeline.fingerprint import code_fingerprint
 from pipeline.target import Target
+from pipeline.transformed import transform_fingerprint
 from schema import contract, load
-from schema import fields as schema_fields
 
 
 def create_pipeline(config: Config, target: Target) -> tfx.dsl.Pipeline:
@@ -82,7 +78,7 @@ def create_pipeline(config: Config, target: Target) -> tfx.dsl.Pipeline:
         schema=schema.outputs["schema"],
         preprocessing_fn="models.preprocessing.preprocessing_fn",
         fields=config.fields,
-        fingerprint=code_fingerprint("components.packed_transform.executor", "models.preprocessing"),
+        fingerprint=transform_fingerprint(),
         carried_on=carried_on.outputs["carried_on"] if carried_on else None,
     ).with_id("Transform")
     transform.add_upstream_node(guard)
@@ -94,16 +90,10 @@ def create_pipeline(config: Config, target: Target) -> tfx.dsl.Pipeline:
         fingerprint=code_fingerprint("components.vocabulary_report.executor"),
     )
 
-    train = _checked_train(config)
-    training = {
-        trainer_module.FIELDS_KEY: schema_fields.to_json(config.fields),
-        trainer_module.MODEL_KEY: config.model.model_dump_json(),
-        trainer_module.TRAIN_KEY: train.model_dump_json(),
-    }
-    tuner = _tuner(config, transform, training)
+    tuner = _tuner(config, transform)
     begins_with = (
         earlier.warm_start(examples.outputs["examples"], statistics.outputs["statistics"])
-        if train.warm_start == WARM_START_LAST
+        if config.train.warm_start == WARM_START_LAST
         else None
     )
     trainer = tfx.components.Trainer(
@@ -115,12 +105,7 @@ def create_pipeline(config: Config, target: Target) -> tfx.dsl.Pipeline:
         hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
         train_args=tfx.proto.TrainArgs(splits=[contract.TRAIN_SPLIT]),
         eval_args=tfx.proto.EvalArgs(splits=[contract.EVAL_SPLIT]),
-        custom_config={
-            **training,
-            trainer_module.SERVING_KEY: config.serving.model_dump_json(),
-            trainer_module.CHECKPOINTS_KEY: target.checkpoints,
-            "fingerprint": code_fingerprint("models.trainer"),
-        },
+        custom_config=trainer_config.custom_config(config, target.checkpoints),
     )
 
     baseline = earlier.baseline(trainer.outputs["model"])
@@ -221,14 +206,14 @@ def _carried_on(
     stores.check("`vocabularies.carry_on`", carry_on_from)
     carry_on.check(carry_on_from, config.fields, schema)
     return importer.Importer(
-        source_uri=_absolute(carry_on_from),
+        source_uri=absolute(carry_on_from),
         artifact_type=tfx.types.standard_artifacts.TransformGraph,
         output_key="carried_on",
     ).with_id("CarriedOn")
 
 
-def _tuner(config: Config, transform: base_node.BaseNode, training: Mapping[str, str]) -> base_node.BaseNode | None:
-    """What chooses settings for the Trainer, which is given `training`, if any are to be chosen."""
+def _tuner(config: Config, transform: base_node.BaseNode) -> base_node.BaseNode | None:
+    """What chooses settings for the Trainer, if any are to be chosen."""
     if not config.tuner:
         return None
     return tfx.components.Tuner(
@@ -238,7 +223,7 @@ def _tuner(config: Config, transform: base_node.BaseNode, training: Mapping[str,
         train_args=tfx.proto.TrainArgs(splits=[contract.TRAIN_SPLIT]),
         eval_args=tfx.proto.EvalArgs(splits=[contract.EVAL_SPLIT]),
         custom_config={
-            **training,
+            **trainer_config.settings(config),
             search_space.TUNER_KEY: config.tuner.model_dump_json(),
             "fingerprint": code_fingerprint("models.tuner"),
         },
@@ -268,17 +253,3 @@ def _infra_validator(
             num_examples=16,
         ),
     )
-
-
-def _checked_train(config: Config) -> TrainSettings:
-    """How to train; the model that it begins with, where one is named, is like this one."""
-    begin_with = config.train.warm_start
-    if begin_with in (WARM_START_NONE, WARM_START_LAST):
-        return config.train
-    stores.check("`train.warm_start`", begin_with)
-    warm_start.earlier_shape(begin_with, config.model)
-    return config.train.model_copy(update={"warm_start": _absolute(begin_with)})
-
-
-def _absolute(path: str) -> str:
-    return str(Path(path).resolve()) if "://" not in path else path

@@ -1,5 +1,8 @@
 """Where a pipeline keeps its files."""
 
+import contextlib
+import fcntl
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +28,29 @@ class Root:
                 f"--root should be a folder to write to. Received: {self.path}: {error.strerror}"
             ) from None
 
+    def no_transform(self) -> InputError:
+        """What to raise where no run came as far as Transform."""
+        return InputError(
+            f"--root should be the folder of a run whose Transform finished. Received: {self.path}, no such run"
+        )
+
+    @contextlib.contextmanager
+    def only_run(self) -> Iterator[None]:
+        """Keeps a second run off; two would write the same metadata, and remove each other's checkpoints.
+
+        Raises:
+            InputError: There is another one.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(
+                    f"only one run at a time should use a root. Another one is using {self.path}"
+                ) from None
+            yield
+
     @property
     def artifacts(self) -> Path:
         return self.path / "artifacts"
@@ -49,6 +75,10 @@ class Root:
     @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
+
+    @property
+    def model_run(self) -> Path:
+        return self.path / "model_run"
 
     @property
     def logs(self) -> Path:

@@ -123,9 +123,9 @@ class RunDisplay(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.msg == "Component %s is running." and isinstance(record.args, tuple):
-            self._start(str(record.args[0]))
+            self.start(str(record.args[0]))
         elif record.msg == "Component %s is finished.":
-            self._finish()
+            self.finish()
         elif record.msg == "A cached execution %d is used." and self.running:
             self.cached.add(self.running)
         elif hasattr(record, "progress"):
@@ -133,14 +133,16 @@ class RunDisplay(logging.Handler):
         elif hasattr(record, "trial"):
             self._console.print(Text(f"    {record.getMessage()}"), soft_wrap=True)
 
-    def _start(self, component: str) -> None:
+    def start(self, component: str) -> None:
+        """Shows that a component is at work."""
         self.running, self._started, self._tenth = component, time.monotonic(), 0
         if self._console.is_terminal:
             self._rows.add_task(component.ljust(20), total=None, note="")
         else:
             self._console.print(f"  {component} …")
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        """Shows that it has ended, if one was at work."""
         if self.running is None:
             return
         component, self.running = self.running, None

@@ -13,8 +13,8 @@ from rich.text import Text
 from components.packed_transform import spec
 from models import inputs, vocabulary_files
 from models.unpack import Row, unpack
-from pipeline import lineage, metadata_store
 from pipeline.root import Root
+from pipeline.transformed import newest_transform
 from schema import contract, vocabulary
 from schema import fields as schema_fields
 from schema.errors import InputError
@@ -35,22 +35,13 @@ def read_rows(root: Root, split: str, number: int) -> list[Row]:
     Raises:
         InputError: No finished Transform there, no such split, or no such example.
     """
-    transform = _transform(root)
+    transform = newest_transform(root)
     fields = schema_fields.from_json(str(transform.properties[spec.FIELDS_KEY]))
     graph = transform.outputs[spec.TRANSFORM_GRAPH_KEY].uri
     example = _example(transform.outputs[spec.TRANSFORMED_EXAMPLES_KEY].uri, graph, split, number)
     others = example.keys() - {*contract.LABELS, contract.IDS, contract.WEIGHTS, contract.DENSE}
     labels = [Row(name, (), (str(example[name]),)) for name in (*contract.LABELS, *sorted(others))]
     return [*labels, *unpack(example, fields, _tokens(graph, fields))]
-
-
-def _transform(root: Root) -> lineage.Finished:
-    # Asked first, because a connection would make the file.
-    if root.has_metadata and (found := lineage.newest_finished(metadata_store.of_root(root), "PackedTransform")):
-        return found
-    raise InputError(
-        f"--root should be the folder of a run whose Transform finished. Received: {root.path}, no such run"
-    )
 
 
 def _example(examples: str, graph: str, split: str, number: int) -> dict[str, np.ndarray]:

@@ -1,9 +1,5 @@
 """Runs the pipeline on this machine, with TFX's LocalDagRunner."""
 
-import contextlib
-import fcntl
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 from apache_beam.io.filesystems import FileSystems
@@ -14,14 +10,13 @@ from tfx.orchestration.pipeline import RunOptions
 
 from components.impression_example_gen import files
 from models import threads
-from pipeline import beam, lineage, metadata_store, screen, summary
+from pipeline import beam, failures, lineage, metadata_store, screen, summary
 from pipeline.config import Config
 from pipeline.earlier import FromMetadata
 from pipeline.failures import ComponentFailed
 from pipeline.pipeline import create_pipeline, file_patterns
 from pipeline.root import Root
 from pipeline.target import Target
-from schema.errors import InputError
 
 
 def run(config: Config, root: Root, console: Console, log: Path) -> summary.Summary:
@@ -83,36 +78,12 @@ def run_components(
     """
     threads.one_per_core()
     options = RunOptions(to_nodes=[to]) if to else None
-    with _only_run(root), screen.RunDisplay(console) as display:
+    with root.only_run(), screen.RunDisplay(console) as display:
         try:
             LocalDagRunner().run(create_pipeline(config, target(config, root)), run_options=options)
         except Exception as error:
-            raise _explained(error, display.running, log) from error
+            raise failures.explained(error, display.running or "the runner", log) from error
     connection = metadata_store.of_root(root)
     if failed := lineage.failed_in_latest_run(connection):
         raise ComponentFailed(f"{failed[0]} failed, and the others ran without what it resolves; see {log}")
     return lineage.latest_run_outputs(connection), display
-
-
-def _explained(error: Exception, component: str | None, log: Path) -> Exception:
-    """The InputError behind an exception, if there is one."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, InputError):
-            return InputError(str(cause))
-        cause = cause.__cause__ or cause.__context__
-    logging.getLogger(__name__).info("run failed", exc_info=error)
-    lines = str(error).strip().splitlines() or [""]
-    return ComponentFailed(f"{component or 'the runner'} failed: {type(error).__name__}: {lines[-1]}; see {log}")
-
-
-@contextlib.contextmanager
-def _only_run(root: Root) -> Iterator[None]:
-    """Keeps a second run off the same root; two would write the same metadata."""
-    root.path.mkdir(parents=True, exist_ok=True)
-    with (root.path / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"only one run at a time should use a root. Another one is using {root.path}") from None
-        yield

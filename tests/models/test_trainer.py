@@ -139,11 +139,13 @@ def test_what_was_interrupted_again_and_again_ends_with_the_same_weights(data, t
     assert told == [f"training was interrupted; it goes on after step {step}" for step in (3, 9, 10, 13)]
 
 
-def test_a_finished_training_is_not_done_again(data, tmp_path, interrupt):
+def test_a_finished_training_is_not_done_again(data, tmp_path, interrupt, caplog):
     folders = Folders(checkpoints=str(tmp_path))
     first = _train(data, folders)
     interrupt(2 * BATCHES)
     _assert_equal(_weights(_train(data, folders)), _weights(first))
+    told = [record.getMessage() for record in caplog.records if record.name == "models.epochs"]
+    assert told == ["training was finished before, after step 20"]
 
 
 def test_checkpoints_by_time(data, tmp_path, monkeypatch):
