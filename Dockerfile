@@ -3,25 +3,28 @@
 ARG PYTHON_IMAGE=python:3.11-slim-trixie
 
 FROM ${PYTHON_IMAGE} AS builder
-# pyfarmhash alone comes as source, and is built with Debian's current g++.
+# pyfarmhash alone is compiled, and is built with Debian's current g++.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends g++ \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
-# The libraries, 3 GB, are a layer of their own: it changes with the lock alone.
 COPY requirements/py311.lock requirements/
-RUN python -m venv /opt/esmm \
-    && /opt/esmm/bin/pip install --no-cache-dir --no-deps -r requirements/py311.lock
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels -r requirements/py311.lock
 COPY . .
-RUN /opt/esmm/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels .
+RUN pip install --no-cache-dir --no-deps --no-index /wheels/setuptools-*.whl /wheels/wheel-*.whl \
+    && pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /package .
 
 FROM ${PYTHON_IMAGE} AS runtime
 RUN useradd --create-home --uid 1000 esmm && install -d -o esmm -g esmm /work
 ENV PATH=/opt/esmm/bin:$PATH
-COPY --from=builder /opt/esmm /opt/esmm
+# The libraries, 3 GB, are a layer of their own: it changes with their wheels alone. compileall uses all cores, pip one.
 RUN --mount=type=bind,from=builder,source=/wheels,target=/wheels \
-    pip install --no-cache-dir --no-deps --no-index /wheels/*.whl
+    python -m venv /opt/esmm \
+    && pip install --no-cache-dir --no-deps --no-index --no-compile /wheels/*.whl \
+    && python -m compileall -q -j 0 /opt/esmm
+RUN --mount=type=bind,from=builder,source=/package,target=/package \
+    pip install --no-cache-dir --no-deps --no-index /package/*.whl
 ARG VERSION=0.1.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="esmm" \

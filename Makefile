@@ -1,6 +1,6 @@
 # make run    the whole pipeline on the KuaiRand log
 # make test   the quick tests      make test-slow   the others      make test-wheel   the built wheel
-# make lint   ruff and mypy       make install   the environment alone, in .venv
+# make lint   ruff, mypy, hadolint  make install   the environment alone, in .venv
 
 .DELETE_ON_ERROR:
 .ONESHELL:
@@ -55,6 +55,7 @@ lint: $(INSTALLED)
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile
 
 $(DEPENDENCIES):
 	@command -v $(PYTHON) >/dev/null || { echo "error: Python 3.11 should be on the PATH as $(PYTHON); or give it: make PYTHON=/path/to/python3.11" >&2; exit 2; }

@@ -73,7 +73,7 @@ def test_the_locks_it_names_exist(stages):
 def test_locks_are_installed_as_they_are(stages):
     commands = [arguments for stage in stages.values() for name, arguments in stage if name == "RUN"]
     installs = [command for command in commands if re.search(r"pip (install|wheel)", command)]
-    assert len(installs) == 4
+    assert len(installs) == 5
     assert all("--no-deps" in command for command in installs)
 
 
