@@ -32,8 +32,9 @@ install: $(INSTALLED)
 test: $(INSTALLED)
 	@$(BIN)/python -m pytest -m "not slow"
 
+# Two at a time: a pipeline keeps one core busy. Tests of a file share what they need.
 test-slow: $(INSTALLED)
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
 
 # The built wheel in an environment of its own, away from this checkout: what users install. The libraries are shared. The
 # tests are those that see whether anything is missing in it: the whole pipeline, the command line, presets and schemas.
