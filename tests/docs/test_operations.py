@@ -14,7 +14,7 @@ from pipeline import beam
 from pipeline.config import load_config
 
 TEXT = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
-ROOT, VERSION = "/work/runs/shop", "1763830000"
+ROOT, VERSION = "/runs/shop", "1763830000"
 
 
 def blocks(language: str) -> list[str]:
