@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
-from models import objectives, waiting
+from models import objectives
 from models.network import Network, Shape
 from models.reductions import batch_mean
 from schema import contract
@@ -128,16 +128,19 @@ class ConversionModel(tfrs.Model, abc.ABC):
         return {}
 
     def show_waiting(self) -> None:
-        """From now on training shows how long it waited for its batches, which are those of `waiting.timed`."""
+        """From now on training shows how long it waited for its batches."""
         self._waiting = tf.keras.metrics.Sum(WAITING)
 
     def train_step(self, inputs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """A step, of inputs like those of `compute_loss`; gives what is shown of the epoch so far, by its names."""
-        shown = super().train_step(inputs)
         if self._waiting is None:
-            return shown
-        self._waiting.update_state(inputs[waiting.WAITED])
-        return shown | {WAITING: self._waiting.result()}
+            return super().train_step(inputs)
+        # A step begins with asking for its batch.
+        asked = tf.timestamp()
+        with tf.control_dependencies(list(inputs.values())):
+            came = tf.timestamp()
+        self._waiting.update_state(came - asked)
+        return super().train_step(inputs) | {WAITING: self._waiting.result()}
 
     def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Loss of a batch, or a replica's part of it, float32 []. `inputs` also holds the labels, int64 [B]."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from models import distribution, inputs, waiting
+from models import distribution, inputs
 from models.best_epoch import BestEpoch
 from models.checkpoints import CheckpointCallback, Saved, Schedule
 from models.conversion_model import ConversionModel
@@ -106,7 +106,7 @@ def train_epochs(
             )
             # Keras needs the number of steps to do several in one execution.
             model.fit(
-                waiting.timed(batches) if alone else distribution.spread(batches),
+                batches if alone else distribution.spread(batches),
                 initial_epoch=place.epoch,
                 epochs=place.epoch + 1,
                 steps_per_epoch=steps_per_epoch - place.steps,

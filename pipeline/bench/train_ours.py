@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models import inputs, trainer, waiting
+from models import inputs, trainer
 from models.conversion_model import ConversionModel
 from models.epochs import Splits
 from models.guards import LossGuard
@@ -50,7 +50,7 @@ def from_memory(data: str, sizes: Mapping[str, int], batch_size: int, seconds: f
         pass
     position = Position(_MANY)
     watching = [position, LossGuard(position), StopWatch(clock)]
-    model.fit(waiting.timed(batches.repeat()), steps_per_epoch=_MANY, verbose=0, callbacks=watching)
+    model.fit(batches.repeat(), steps_per_epoch=_MANY, verbose=0, callbacks=watching)
     return clock.figures(batch_size)
 
 

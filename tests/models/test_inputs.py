@@ -129,6 +129,22 @@ def test_a_large_buffer_parts_neighbours(tmp_path):
     assert (np.abs(np.diff(np.argsort(numbers))) < 100).mean() < 0.04
 
 
+@pytest.mark.parametrize("batch_size", [100, 512, 5000])
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_tensorflow_has_nothing_to_complain_about(tmp_path, capfd, batch_size, shuffled):
+    """It once wrote an error for every 20 examples that were shuffled."""
+    with tf.io.TFRecordWriter(str(tmp_path / "a.gz"), "GZIP") as writer:
+        for number in range(10_000):
+            writer.write(_example(number))
+    patterns = [str(tmp_path / "*.gz")]
+    if shuffled:
+        numbers = _shuffled(patterns, batch_size, shuffle_buffer=10_000)
+    else:
+        numbers = _numbers(inputs.read_packed(patterns, SPEC, batch_size))
+    assert len(numbers) == 10_000
+    assert capfd.readouterr().err == ""
+
+
 def test_the_values_of_an_example_stay_together(patterns):
     (batch,) = inputs.read_shuffled(patterns, SPEC, 100, inputs.Order(1000, 1), 0)
     numbers = batch["ids"][:, 0].numpy()
