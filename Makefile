@@ -29,10 +29,10 @@ run: $(INSTALLED)
 
 install: $(INSTALLED)
 
+# Two at a time: a test keeps one core busy. Those of a file share what they need.
 test: $(INSTALLED)
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
-# Two at a time: a pipeline keeps one core busy. Tests of a file share what they need.
 test-slow: $(INSTALLED)
 	@$(BIN)/python -m pytest -m slow -n 2 --dist loadfile
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import apache_beam as beam
 import tensorflow_data_validation as tfdv
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
@@ -61,9 +60,7 @@ def problems(config: Config, schema: schema_pb2.Schema, globs: Mapping[str, Sequ
         InputError: A pattern matches nothing, or a file lacks a column.
     """
     split = labelled_split(schema, config.data.log)
-    # Some of Beam's file systems need them, even to look for files.
-    FileSystems.set_options(PipelineOptions(list(LOCAL_ARGS)))
-    matched = files.match_splits("", {"--data": globs})["--data"]
+    matched = files.match_splits("", {"--data": globs}, LOCAL_ARGS)["--data"]
     split.source.check(matched)
     with tempfile.TemporaryDirectory() as directory:
         work = Path(directory)

@@ -4,8 +4,6 @@ import json
 import os
 from typing import Any
 
-from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import PipelineOptions
 from tfx import types
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
@@ -46,9 +44,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             else labelled_split(schema, log)
             for name in patterns
         }
-        # Else only a pipeline would tell them to Beam's file systems, some of which need them.
-        FileSystems.set_options(PipelineOptions(self._beam_pipeline_args))
-        matched = files.match_splits(exec_properties[spec.INPUT_BASE_KEY], patterns)
+        matched = files.match_splits(exec_properties[spec.INPUT_BASE_KEY], patterns, self._beam_pipeline_args)
         for name, split in splits.items():
             split.source.check(matched[name])
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from apache_beam.io.filesystem import BeamIOError, FileMetadata
 from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from components.impression_example_gen import stores
 from components.impression_example_gen.log_format import CLICKS, CONVERSIONS
@@ -19,17 +20,19 @@ Files = Mapping[str, Mapping[str, Sequence[FileMetadata]]]
 _SHARED_ROLES = (CLICKS, CONVERSIONS)
 
 
-def match_splits(base: str, splits: Patterns) -> dict[str, dict[str, list[FileMetadata]]]:
+def match_splits(base: str, splits: Patterns, beam_args: Sequence[str]) -> dict[str, dict[str, list[FileMetadata]]]:
     """Files of each split and role, sorted by path.
 
     Args:
         base: Directory (local path or a URI that Beam can read) that the patterns start from.
         splits: File patterns by name of the split, and by role. Another name than those of the contract's splits says
             where the patterns were given.
+        beam_args: Options of Beam, which some of its file systems need even to look for files.
 
     Raises:
         InputError: Beam can't read there, a pattern matches no file, or two patterns match the same file.
     """
+    FileSystems.set_options(PipelineOptions(list(beam_args)))
     owner: dict[str, str] = {}
     files: dict[str, dict[str, list[FileMetadata]]] = {}
     for split, roles in splits.items():

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.pipeline import RunOptions
@@ -49,12 +47,12 @@ def target(config: Config, root: Root) -> Target:
     Raises:
         InputError: A file pattern of the log matches nothing, or the metadata's database can't be used.
     """
-    # Some of Beam's file systems need them, even to look for files.
-    FileSystems.set_options(PipelineOptions(beam.arguments(config.beam, "beam")))
+    beam_args = beam.arguments(config.beam, "beam")
+    matched = files.match_splits(config.data.base, file_patterns(config), beam_args)
     return Target(
         name=config.name,
         data_base=config.data.base,
-        data_version=files.fingerprint(files.match_splits(config.data.base, file_patterns(config))),
+        data_version=files.fingerprint(matched),
         artifacts=str(root.artifacts),
         serving=str(root.serving),
         checkpoints=str(root.checkpoints),

@@ -22,7 +22,7 @@ def base(tmp_path):
 
 def match(base, **splits: list[str]) -> dict[str, dict[str, list]]:
     """Of a flat log, which has one role."""
-    return files.match_splits(str(base), {split: {"impressions": found} for split, found in splits.items()})
+    return files.match_splits(str(base), {split: {"impressions": found} for split, found in splits.items()}, [])
 
 
 def names(matched) -> dict[str, list[str]]:
@@ -79,7 +79,7 @@ def test_a_base_that_does_not_exist(tmp_path):
 )
 def test_the_patterns_are_named_by_where_they_were_given(base, split, key):
     with pytest.raises(InputError) as error:
-        files.match_splits(str(base), {split: {"impressions": ["none"]}})
+        files.match_splits(str(base), {split: {"impressions": ["none"]}}, [])
     assert str(error.value) == f"{key} should match files in {base}. Received: none, which matches none"
 
 
@@ -109,7 +109,7 @@ def test_a_base_on_s3_without_what_beam_needs_for_it():
 
 def test_a_pattern_with_a_store_of_its_own_is_named_by_where_it_was_given():
     with pytest.raises(InputError, match=r"^--data should be a path or in "):
-        files.match_splits("", {"--data": {"impressions": ["nosuchfs://bucket/*.csv"]}})
+        files.match_splits("", {"--data": {"impressions": ["nosuchfs://bucket/*.csv"]}}, [])
 
 
 def test_a_file_in_two_splits(base):
@@ -130,7 +130,7 @@ def test_a_file_twice_in_a_split(base):
 
 
 def events(base, train: dict[str, list[str]], evaluation: dict[str, list[str]]):
-    return files.match_splits(str(base), {"train": train, "eval": evaluation})
+    return files.match_splits(str(base), {"train": train, "eval": evaluation}, [])
 
 
 def test_each_role_has_its_files(base):
@@ -210,6 +210,7 @@ def test_the_fingerprint_changes_with_the_files(base):
             "train": {"common_features": ["day-01.csv"], "skeleton": ["day-02.csv"]},
             "eval": {"impressions": ["day-03.csv"]},
         },
+        [],
     )
     seen.add(files.fingerprint(parted))  # in other roles
     assert len(seen) == 6
