@@ -4,6 +4,7 @@ import json
 import os
 from typing import Any
 
+from apache_beam.io.filesystems import FileSystems
 from tfx import types
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
