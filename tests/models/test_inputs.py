@@ -132,7 +132,7 @@ def test_a_large_buffer_parts_neighbours(tmp_path):
 @pytest.mark.parametrize("batch_size", [100, 512, 5000])
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_tensorflow_has_nothing_to_complain_about(tmp_path, capfd, batch_size, shuffled):
-    """It once wrote an error for every 20 examples that were shuffled."""
+    """It once wrote an error for every eleven examples that were shuffled."""
     with tf.io.TFRecordWriter(str(tmp_path / "a.gz"), "GZIP") as writer:
         for number in range(10_000):
             writer.write(_example(number))
