@@ -135,7 +135,7 @@ class ConversionModel(tfrs.Model, abc.ABC):
         """A step, of inputs like those of `compute_loss`; gives what is shown of the epoch so far, by its names."""
         if self._waiting is None:
             return super().train_step(inputs)
-        # A step begins with asking for its batch.
+        # Nothing holds this up: it is when the step begins, which is when it asks for its batch.
         asked = tf.timestamp()
         with tf.control_dependencies(list(inputs.values())):
             came = tf.timestamp()
