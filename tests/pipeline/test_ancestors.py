@@ -53,13 +53,13 @@ def store(tmp_path) -> Store:
 def record_run(store: Store, number: int, base_model=None):
     """A run from the log to a push; gives the model."""
     store.run = str(number)
-    examples = artifact(standard_artifacts.Examples, f"/root/examples/{number}")
-    statistics = artifact(standard_artifacts.ExampleStatistics, f"/root/statistics/{number}")
-    model = artifact(standard_artifacts.Model, f"/root/model/{number}")
-    blessing = artifact(standard_artifacts.ModelBlessing, f"/root/blessing/{number}")
-    guarded = artifact(standard_artifacts.InfraBlessing, f"/root/guarded/{number}")
-    pushed = artifact(standard_artifacts.PushedModel, f"/root/pushed/{number}")
-    pushed.set_string_custom_property("pushed_destination", f"/root/serving/10{number}")
+    examples = artifact(standard_artifacts.Examples, f"/runs/examples/{number}")
+    statistics = artifact(standard_artifacts.ExampleStatistics, f"/runs/statistics/{number}")
+    model = artifact(standard_artifacts.Model, f"/runs/model/{number}")
+    blessing = artifact(standard_artifacts.ModelBlessing, f"/runs/blessing/{number}")
+    guarded = artifact(standard_artifacts.InfraBlessing, f"/runs/guarded/{number}")
+    pushed = artifact(standard_artifacts.PushedModel, f"/runs/pushed/{number}")
+    pushed.set_string_custom_property("pushed_destination", f"/runs/serving/10{number}")
     store.record("Ingest", {}, {"examples": examples}, base=f"/log/{number}")
     store.record("Statistics", {"examples": examples}, {"statistics": statistics})
     earlier = {"base_model": base_model} if base_model else {}
@@ -94,24 +94,24 @@ def test_a_step(store):
     step = steps_of_model(store.connection, "/serving/102")["Ingest"]
     assert (step.component, step.pipeline, step.run) == ("Ingest", "shop.de", "2")
     assert step.properties == {"base": "/log/2"}
-    assert step.outputs["examples"].uri == "/root/examples/2"
+    assert step.outputs["examples"].uri == "/runs/examples/2"
 
 
 def test_models_of_earlier_runs_are_named_but_not_followed(store):
     model = record_run(store, 1)
     record_run(store, 2, base_model=model)
     steps = steps_of_model(store.connection, "/serving/102")
-    assert steps["Trainer"].inputs["base_model"].uri == "/root/model/1"
+    assert steps["Trainer"].inputs["base_model"].uri == "/runs/model/1"
     assert [step.run for step in steps.values()] == ["2"] * 5
     assert [step.run for step in steps_of_model(store.connection, "/model/1").values()] == ["1"] * 4
 
 
 def test_what_the_cache_answered_was_made_by_the_first(store):
-    examples = artifact(standard_artifacts.Examples, "/root/examples/1")
+    examples = artifact(standard_artifacts.Examples, "/runs/examples/1")
     store.record("Ingest", {}, {"examples": examples})
     store.run = "2"
     store.record("Ingest", {}, {"examples": examples}, cached=True)
-    store.record("Trainer", {"examples": examples}, {"model": artifact(standard_artifacts.Model, "/root/model/1")})
+    store.record("Trainer", {"examples": examples}, {"model": artifact(standard_artifacts.Model, "/runs/model/1")})
     steps = steps_of_model(store.connection, "/model/1")
     assert {name: step.run for name, step in steps.items()} == {"Ingest": "1", "Trainer": "2"}
 
