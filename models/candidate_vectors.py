@@ -8,6 +8,7 @@ import tensorflow as tf
 from models import histories
 from models.candidates import Candidates, spread
 from models.embeddings import FusedEmbedding
+from models.field_vectors import FieldVectors
 from schema import contract, layout
 from schema import fields as schema_fields
 from schema.fields import Field
@@ -30,11 +31,13 @@ class CandidateVectors:
             for field in shared
             if field.name in embedding.attentions and candidates[field.name] not in {one.name for one in shared}
         }
-        self._shared = _Side(embedding, [one for one in shared if one.name not in attended], fields)
-        self._own = _Side(embedding, [one for one in fields if one not in shared or one.name in attended], fields)
+        self._shared = FieldVectors(embedding, [one for one in shared if one.name not in attended], fields)
+        self._own = FieldVectors(
+            embedding, [one for one in fields if one not in shared or one.name in attended], fields
+        )
         self._width = max(places.stop for places in inputs.values())
-        self._shared_columns = _columns(self._shared.order, inputs)
-        self._own_columns = _columns(self._own.order, inputs)
+        self._shared_columns = self._shared.columns(inputs)
+        self._own_columns = self._own.columns(inputs)
         self._attended = {
             contract.IDS: _slots(attended, schema_fields.embedded(fields)),
             contract.WEIGHTS: _slots(attended, schema_fields.weighted(fields)),
@@ -51,29 +54,6 @@ class CandidateVectors:
         }
         shared = spread(self._shared(of_request), self._shared_columns, self._width)
         return Candidates(shared, self._own(of_candidates), self._own_columns)
-
-
-class _Side:
-    """The vectors of some fields, float32 [B, width], embedded ones first."""
-
-    def __init__(self, embedding: FusedEmbedding, some: Sequence[Field], fields: Sequence[Field]):
-        embedded, dense = schema_fields.embedded(some), schema_fields.dense(some)
-        self._vectors_of = embedding.vectors
-        self._lookup = embedding.lookup(embedded) if embedded else None
-        self._dense = [schema_fields.dense(fields).index(field) for field in dense]
-        self.order = (*(self._lookup.order if self._lookup else ()), *(field.name for field in dense))
-
-    def __call__(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        vectors = [tf.zeros([tf.shape(features[contract.IDS])[0], 0])]
-        if self._lookup:
-            vectors.append(self._lookup(self._vectors_of, features[contract.IDS], features.get(contract.WEIGHTS)))
-        if self._dense:
-            vectors.append(tf.gather(features[contract.DENSE], self._dense, axis=1))
-        return tf.concat(vectors, axis=1)
-
-
-def _columns(order: Iterable[str], inputs: Mapping[str, range]) -> np.ndarray:
-    return np.array([place for name in order for place in inputs[name]], np.int32)
 
 
 def _slots(names: Iterable[str], fields: Sequence[Field]) -> np.ndarray:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from models.factored import Factored
+
 
 @dataclass(frozen=True)
-class Candidates:
-    """The vectors that towers take, float32 [B, width], of which all rows are equal in some columns.
+class Candidates(Factored):
+    """Vectors of which all rows are equal in some columns.
 
     Attributes:
         shared: float32 [1, width]; 0 in the other columns.
@@ -20,21 +22,11 @@ class Candidates:
     own: tf.Tensor
     columns: np.ndarray
 
-    def product(self, kernel: tf.Tensor, bias: tf.Tensor | None = None) -> tf.Tensor:
-        """With a kernel, float32 [width, units], plus a bias, float32 [units]; gives float32 [B, units]."""
+    def product(self, kernel: tf.Tensor, bias: tf.Tensor | None) -> tf.Tensor:
         shared = self.shared @ kernel
         return self.own @ tf.gather(kernel, self.columns) + (shared if bias is None else shared + bias)
 
-    def through(self, stack: tf.keras.Sequential) -> tf.Tensor:
-        """What hidden layers of `towers.DenseLayers` make of the vectors, float32 [B, units]."""
-        first, *others = stack.layers
-        hidden = self.product(first.kernel, first.bias)
-        for layer in others:
-            hidden = layer(hidden)
-        return hidden
-
     def whole(self) -> tf.Tensor:
-        """The vectors, float32 [B, width]."""
         return self.shared + spread(self.own, self.columns, self.shared.shape[1])
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
-from models.candidates import Candidates
+from models.factored import Factored
 from models.settings import CrossSettings
 from models.towers import DenseLayers, MlpTower
 
@@ -46,6 +46,6 @@ class CrossTower(MlpTower):
             crossed = cross(inputs, crossed)
         return super().call(crossed, training)
 
-    def rank(self, candidates: Candidates) -> tf.Tensor:
+    def factored(self, vectors: Factored) -> tf.Tensor:
         # The first cross layer already multiplies every column with every other one.
-        return self(candidates.whole())
+        return self(vectors.whole())

@@ -26,6 +26,8 @@ class FusedEmbedding(tf.keras.layers.Layer):
 
     Attributes:
         table: float32 [rows of all fields, D]; a narrower one can't be trained.
+        rows: Number of ids of each field with rows of its own, by name, the missing one included.
+        dim: D.
         first_rows: Of each field with rows of its own, by name, the first of them.
         order: Names of the fields in the order of their vectors in the output.
         attentions: What pools the histories, by name.
@@ -51,7 +53,7 @@ class FusedEmbedding(tf.keras.layers.Layer):
         super().__init__(name="embedding")
         self.rows = rows
         self._fields = fields
-        self._dim = dim
+        self.dim = dim
         owners = [field for field in fields if not field.vocabulary]
         *first_rows, all_rows = np.cumsum([0] + [rows[field.name] for field in owners])
         self.first_rows = {field.name: int(first_row) for field, first_row in zip(owners, first_rows, strict=True)}
@@ -66,7 +68,7 @@ class FusedEmbedding(tf.keras.layers.Layer):
 
     def lookup(self, fields: Sequence[Field]) -> Lookup:
         """What looks some of the fields up; they stand in their order among all of them."""
-        return Lookup(fields, self._fields, self.first_rows, self._dim, self.attentions)
+        return Lookup(fields, self._fields, self.first_rows, self.dim, self.attentions)
 
     def call(self, ids: tf.Tensor, weights: tf.Tensor | None = None) -> tf.Tensor:
         return self._lookup(self.vectors, ids, weights)

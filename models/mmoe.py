@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import tensorflow as tf
 
-from models.candidates import Candidates
+from models.factored import Factored
 from models.settings import MmoeSettings
 from models.towers import DenseLayers
 
@@ -32,11 +32,10 @@ class MixtureOfExperts(tf.keras.layers.Layer):
         outputs = [expert(inputs, training=training) for expert in self._experts]
         return _mixed({tower: gate(inputs) for tower, gate in self._gates.items()}, outputs)
 
-    def rank(self, candidates: Candidates) -> dict[str, tf.Tensor]:
-        """The same of a request's candidates."""
-        outputs = [candidates.through(expert) for expert in self._experts]
-        gates = self._gates.items()
-        return _mixed({tower: gate.activation(candidates.product(gate.kernel)) for tower, gate in gates}, outputs)
+    def factored(self, vectors: Factored) -> dict[str, tf.Tensor]:
+        """The same of factored vectors."""
+        outputs = [vectors.through(expert) for expert in self._experts]
+        return _mixed({tower: vectors.dense(gate) for tower, gate in self._gates.items()}, outputs)
 
 
 def _mixed(weights: Mapping[str, tf.Tensor], outputs: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:

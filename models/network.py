@@ -11,9 +11,11 @@ from models.attention import AttentionPooling
 from models.candidate_vectors import CandidateVectors
 from models.cross import CrossTower
 from models.embeddings import FusedEmbedding
+from models.factored import Factored
 from models.mmoe import MixtureOfExperts
 from models.settings import ModelSettings, Precision, Stored
 from models.towers import DenseLayers, MlpTower
+from models.training_vectors import TrainingVectors, small_fields
 from schema import contract
 from schema import fields as schema_fields
 from schema.fields import Field
@@ -91,6 +93,7 @@ class Network(tf.keras.layers.Layer):
             for name, prior in priors.items()
         }
         self._candidate_vectors = CandidateVectors(self.embedding, shape.fields, self.inputs)
+        self._training_vectors = self._make_training_vectors()
         self._compiled_logits = tf.function(self._logits, jit_compile=True) if shape.compute.xla else self._logits
 
     @property
@@ -102,6 +105,8 @@ class Network(tf.keras.layers.Layer):
         return {name: range(end - width, end) for (name, width), end in zip(widths.items(), ends, strict=True)}
 
     def call(self, features: Mapping[str, tf.Tensor], training: bool = False) -> dict[str, tf.Tensor]:
+        if training and self._training_vectors:
+            return self._factored_logits(self._training_vectors(features))
         inputs = self.embedding(features[contract.IDS], features.get(contract.WEIGHTS))
         if contract.DENSE in features:
             inputs = tf.concat([inputs, features[contract.DENSE]], axis=1)
@@ -113,12 +118,23 @@ class Network(tf.keras.layers.Layer):
         Args:
             features: As of `call`; of the fields of `schema.fields.of_request` only the first row is read.
         """
-        candidates = self._candidate_vectors(features)
+        return self._factored_logits(self._candidate_vectors(features))
+
+    def _make_training_vectors(self) -> TrainingVectors | None:
+        """None where one-hot columns would multiply no faster, or where XLA takes whole vectors."""
+        fields = self.shape.fields
+        small = small_fields(self.embedding, fields)
+        # Cross layers multiply every column with every other one.
+        if self.shape.settings.tower == "cross" or self.shape.compute.xla or len(small) in (0, len(fields)):
+            return None
+        return TrainingVectors(self.embedding, small, fields, self.inputs)
+
+    def _factored_logits(self, vectors: Factored) -> dict[str, tf.Tensor]:
         if self._experts:
-            by_tower = self._experts.rank(candidates)
+            by_tower = self._experts.factored(vectors)
             logits = {name: tower(by_tower[name]) for name, tower in self.towers.items()}
         else:
-            logits = {name: tower.rank(candidates) for name, tower in self.towers.items()}
+            logits = {name: tower.factored(vectors) for name, tower in self.towers.items()}
         return {name: tf.squeeze(logit, axis=1) for name, logit in logits.items()}
 
     def _logits(self, inputs: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from models.candidates import Candidates
+from models.factored import Factored
 from models.randomness import random_generator
 
 
@@ -97,6 +97,6 @@ class MlpTower(tf.keras.layers.Layer):
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         return self._logit(self._hidden(inputs, training=training))
 
-    def rank(self, candidates: Candidates) -> tf.Tensor:
-        """The logits of a request's candidates, float32 [B, 1]."""
-        return self._logit(candidates.through(self._hidden))
+    def factored(self, vectors: Factored) -> tf.Tensor:
+        """The same of factored vectors."""
+        return self._logit(vectors.through(self._hidden))
