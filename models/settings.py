@@ -247,7 +247,7 @@ class TrainSettings(_Settings):
     device: Device = "any"
     precision: Precision = "float32"
     xla: bool = False
-    steps_per_execution: PositiveInt = 8
+    steps_per_execution: PositiveInt = 16
     checkpoint_minutes: NonNegativeFloat = 10
     checkpoint_steps: NonNegativeInt = 0
     patience: PositiveInt | None = None

@@ -31,9 +31,12 @@ FEATURES = {
 }
 
 
-def _network(tower: str = "mlp", fields=FIELDS, compute: Compute | None = None, features=FEATURES) -> Network:
+def _network(
+    tower: str = "mlp", fields=FIELDS, compute: Compute | None = None, features=FEATURES, mlp: dict | None = None
+) -> Network:
     tf.keras.utils.set_random_seed(1)
-    settings = ModelSettings(embedding_dim=DIM, embedding_stddev=1.0, hidden_units=(8, 4), tower=tower)
+    tree = {"embedding_dim": DIM, "embedding_stddev": 1.0, "hidden_units": (8, 4), "tower": tower, "mlp": mlp or {}}
+    settings = ModelSettings.model_validate(tree)
     rows = {field.name: ROWS[field.name] for field in fields if field.name in ROWS}
     network = Network(Shape(fields, rows, settings, compute or Compute()), {"ctr": 0.3, "cvr": 0.1}, "network")
     network(features)
@@ -69,6 +72,19 @@ def test_training_gives_the_logits_and_gradients_of_lookups(tower):
     ours, theirs = _gradients(network, True), _gradients(network, False)
     for name, gradient in theirs.items():
         np.testing.assert_allclose(ours[name], gradient, rtol=1e-3, atol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize("tower", ["mlp", "din", "mmoe"])
+def test_hidden_layers_know_that_they_are_trained(tower):
+    whole = _network(tower)(FEATURES)["ctr"].numpy()
+    dropped = _network(tower, mlp={"dropout": 0.5})(FEATURES, training=True)["ctr"]
+    assert np.abs(dropped - whole).max() > 0.01
+    normalised = _network(tower, mlp={"batch_norm": True})
+    before = [weight.numpy() for weight in normalised.non_trainable_weights]
+    normalised(FEATURES, training=True)
+    assert len(before) > 0
+    for old, new in zip(before, normalised.non_trainable_weights, strict=True):
+        assert np.abs(old - new).max() > 1e-4, new.name
 
 
 @pytest.mark.parametrize("tower", ["mlp", "din", "mmoe"])

@@ -15,9 +15,14 @@ from models.registry import make_model
 from models.settings import ModelSettings, TrainSettings
 from schema.fields import Field
 
-FIELDS = (Field(name="user_id", entity="user"), Field(name="tags", entity="item", values=3))
+FIELDS = (
+    Field(name="user_id", entity="user"),
+    Field(name="tags", entity="item", values=3),
+    # With as few ids as one-hot columns take.
+    Field(name="age", entity="user"),
+)
 SHAPE = Shape(
-    FIELDS, {"user_id": 6, "tags": 7}, ModelSettings(embedding_dim=3, embedding_stddev=0.5, hidden_units=(5,))
+    FIELDS, {"user_id": 6, "tags": 7, "age": 3}, ModelSettings(embedding_dim=3, embedding_stddev=0.5, hidden_units=(5,))
 )
 BATCH, STEPS = 16, 5
 RUNS = [
@@ -32,7 +37,7 @@ RUNS = [
 def batches() -> list[dict[str, tf.Tensor]]:
     generator = np.random.default_rng(0)
     labels = {"click": tf.constant([1, 1, 1, 0] * 4, tf.int64), "conversion": tf.constant([1, 0, 0, 0] * 4, tf.int64)}
-    return [{"ids": tf.constant(generator.integers(0, 6, (BATCH, 4))), **labels} for _ in range(STEPS)]
+    return [{"ids": tf.constant(generator.integers(0, [6, 6, 6, 6, 3], (BATCH, 5))), **labels} for _ in range(STEPS)]
 
 
 def make(strategy: tf.distribute.Strategy, train: TrainSettings) -> ConversionModel:
