@@ -8,7 +8,7 @@ import tensorflow as tf
 class Factored(abc.ABC):
     """The vectors that towers take, float32 [B, width], whose product with a kernel takes fewer multiplications.
 
-    The layers that it goes through are built.
+    It goes through layers that are built: whole vectors make their variables.
     """
 
     @abc.abstractmethod

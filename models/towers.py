@@ -99,4 +99,6 @@ class MlpTower(tf.keras.layers.Layer):
 
     def factored(self, vectors: Factored) -> tf.Tensor:
         """The same of factored vectors."""
-        return self._logit(vectors.through(self._hidden))
+        # For profiles; Keras does so around `call`.
+        with tf.name_scope(self.name):
+            return self._logit(vectors.through(self._hidden))

@@ -19,9 +19,16 @@ ALLOWED = {
     "models": {"schema"},
     "pipeline": {"schema", "components", "models"},
 }
-PURE = ("models.objectives", "models.towers", "models.randomness", "models.candidates")
+PURE = (
+    "models.objectives",
+    "models.towers",
+    "models.randomness",
+    "models.factored",
+    "models.candidates",
+    "models.one_hot",
+)
 # They see tensors alone, too.
-PURE_MAY_IMPORT = ("models.randomness", "models.candidates")
+PURE_MAY_IMPORT = ("models.randomness", "models.factored")
 VAGUE = re.compile(r"(^|_)(utils?|helpers?|managers?|common|misc)($|_)")
 MAY_READ_ENVIRONMENT = "pipeline.cli"
 
