@@ -17,7 +17,8 @@ from schema.fields import Field
 def small_fields(embedding: FusedEmbedding, fields: Sequence[Field]) -> list[Field]:
     """Those of one value, without weight, that have no more ids than an embedding's vector has numbers."""
     embedded = schema_fields.embedded(fields)
-    attended = {histories.candidates(embedded)[name] for name in embedding.attentions}
+    candidates = histories.candidates(embedded)
+    attended = {candidates[name] for name in embedding.attentions}
     return [
         field
         for field in embedded
@@ -47,20 +48,18 @@ class TrainingVectors:
         self._vectors_of = embedding.vectors
         slots = layout.slots(schema_fields.embedded(fields))
         self._slots = [slots[field.name].start for field in small]
-        self._ids = [embedding.rows[field.vocabulary_owner] for field in small]
-        rows = [
-            embedding.first_rows[field.vocabulary_owner] + np.arange(ids)
-            for field, ids in zip(small, self._ids, strict=True)
-        ]
-        self._rows = np.concatenate(rows)
+        self._counts = [embedding.rows[field.vocabulary_owner] for field in small]
+        first_rows = [embedding.first_rows[field.vocabulary_owner] for field in small]
+        of_fields = zip(first_rows, self._counts, strict=True)
+        self._rows = np.concatenate([first + np.arange(count) for first, count in of_fields])
         # A field's rows stand in its own columns alone: a block for each field.
-        self._blocks = np.repeat(np.eye(len(small), dtype=np.float32), self._ids, axis=0)[:, :, np.newaxis]
+        self._blocks = np.repeat(np.eye(len(small), dtype=np.float32), self._counts, axis=0)[:, :, np.newaxis]
         self._shape = [len(self._rows), len(small) * embedding.dim]
         self._columns = self._own.columns(inputs)
 
     def __call__(self, features: Mapping[str, tf.Tensor]) -> OneHot:
         ids = features[contract.IDS]
-        one_hot = [tf.one_hot(ids[:, slot], count) for slot, count in zip(self._slots, self._ids, strict=True)]
+        one_hot = [tf.one_hot(ids[:, slot], count) for slot, count in zip(self._slots, self._counts, strict=True)]
         chosen = tf.concat(one_hot, axis=1)
         # The gradient of rows that no example has is 0; another row takes it, so that the optimizer leaves them alone.
         present = tf.reduce_max(chosen, axis=0) > 0

@@ -20,7 +20,7 @@ from pipeline.lineage import latest_run_outputs
 
 pytestmark = pytest.mark.slow
 
-OVERRIDES = ["train.batch_size=16", "train.checkpoint_steps=20", "train.epochs=2"]
+OVERRIDES = ["train.batch_size=16", "train.checkpoint_steps=20", "train.steps_per_execution=4", "train.epochs=2"]
 
 
 def start(config: Path, root: Path) -> subprocess.Popen:
@@ -47,7 +47,7 @@ def kill_when_so_many_are_written(number: int, config: Path, root: Path) -> None
 
 def test_a_killed_training_goes_on_and_ends_with_the_same_weights(small_log, write_config, tmp_path):
     config = write_config(small_log)
-    # In the first epoch, and again in the second: 3,000 examples, 188 steps each, a checkpoint at each end.
+    # In the first epoch, and again in the second: 3,000 examples, 188 steps and 10 checkpoints each.
     kill_when_so_many_are_written(3, config, tmp_path)
     kill_when_so_many_are_written(12, config, tmp_path)
     process = start(config, tmp_path)
