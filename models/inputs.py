@@ -1,26 +1,27 @@
 """Packed transformed examples as a tf.data.Dataset."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from schema import contract
+from schema import blocks, contract
 
 Spec = Mapping[str, tf.io.FixedLenFeature]
 
 _COMPRESSION = "GZIP"
-# Files that are read at the same time, in turn; and examples that each gives at its turn.
+# Files that are read at the same time, in turn; and blocks that each gives at its turn, 1,024 examples.
 _FILES_AT_ONCE = 4
-_AT_A_TURN = 1024
-# Neighbours go through a large shuffle buffer together, so many at most, and are parted among so many blocks behind it:
-# half the time of `Dataset.shuffle` with single examples.
-_LARGEST_BLOCK = 64
-_MIXED_BLOCKS = 128
-# Batches that are parsed while the one before them trains.
+_AT_A_TURN = 1024 // blocks.ROWS
+# Blocks that are parsed at once, 8,192 examples. A block's go through the shuffle buffer together, and are parted among
+# those of so many blocks behind it.
+_PARSED_AT_ONCE = 128
+# So often ahead of what is made to batches, and so many batches ahead of training.
 _PARSED_AHEAD = 2
-_COUNTED_AT_ONCE = 1024
+_BATCHES_AHEAD = 1
+_COUNTED_AT_ONCE = 8192
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class Order:
     """The order of the examples of a training.
 
     Attributes:
-        shuffle_buffer: Examples to draw the next ones from, fewer where files have less than 64 each; 0 keeps the order
-            in which the files are read.
+        shuffle_buffer: Examples to draw the next ones from, a block at least; 0 keeps the order in which the files are
+            read.
         seed: Other seeds give other orders.
     """
 
@@ -48,8 +49,12 @@ def read_packed(file_patterns: Sequence[str], spec: Spec, batch_size: int) -> tf
     Returns:
         Elements like `spec`: `ids` int64 [B, S], `weights` float32 [B, W], `dense` float32 [B, N], labels int64 [B].
     """
-    records = tf.data.TFRecordDataset(files(file_patterns), compression_type=_COMPRESSION)
-    return _parsed(records.batch(batch_size), spec)
+    return batches(tf.data.TFRecordDataset(files(file_patterns), _COMPRESSION), spec, batch_size)
+
+
+def batches(records: tf.data.Dataset, spec: Spec, batch_size: int) -> tf.data.Dataset:
+    """Like `read_packed`, of the blocks that `schema.blocks` serializes."""
+    return _batches(records, _PARSED_AT_ONCE, lambda _, some: parse_packed(some, spec), batch_size)
 
 
 def read_shuffled(
@@ -72,38 +77,26 @@ def read_shuffled(
     """
     generator = np.random.default_rng([order.seed, epoch])
     ordered = generator.permutation(files(file_patterns)).tolist()
-    block = max(1, min(_LARGEST_BLOCK, order.shuffle_buffer // _MIXED_BLOCKS))
-    blocks = tf.data.Dataset.from_tensor_slices(tf.constant(ordered, tf.string)).interleave(
-        lambda file: tf.data.TFRecordDataset(file, compression_type=_COMPRESSION).batch(block),
+    records = tf.data.Dataset.from_tensor_slices(tf.constant(ordered, tf.string)).interleave(
+        lambda file: tf.data.TFRecordDataset(file, _COMPRESSION),
         cycle_length=_FILES_AT_ONCE,
-        block_length=_AT_A_TURN // block,
+        block_length=_AT_A_TURN,
         num_parallel_calls=_FILES_AT_ONCE,
         deterministic=True,
     )
-    if order.shuffle_buffer:
-        blocks = _shuffled(blocks, block, order.shuffle_buffer, int(generator.integers(2**31)))
-    return _parsed(blocks.rebatch(batch_size).skip(skipped), spec)
+    if not order.shuffle_buffer:
+        return batches(records, spec, batch_size).skip(skipped)
+    seed = int(generator.integers(2**31))
+    held = max(1, order.shuffle_buffer // blocks.ROWS)
 
-
-def _shuffled(blocks: tf.data.Dataset, block: int, buffer: int, seed: int) -> tf.data.Dataset:
-    """Blocks of any size, of the examples in another order.
-
-    Args:
-        blocks: Serialized examples: shuffled before they are parsed, which keeps them small.
-        block: How many a block has, where it is not a file's last.
-        buffer: Examples to draw the next ones from.
-        seed: Other seeds give other orders.
-    """
-    blocks = blocks.shuffle(buffer // block, seed=seed, reshuffle_each_iteration=False)
-    if block == 1:
-        return blocks
-
-    def mixed(number: tf.Tensor, examples: tf.Tensor) -> tf.Tensor:
-        places = tf.range(tf.size(examples))
+    def mixed(number: tf.Tensor, some: tf.Tensor) -> dict[str, tf.Tensor]:
+        rows = parse_packed(some, spec)
+        places = tf.range(tf.size(rows[contract.CLICK]))
         places = tf.random.experimental.stateless_shuffle(places, [tf.constant(seed, tf.int64), number])
-        return tf.gather(examples, places)
+        return {name: tf.gather(values, places) for name, values in rows.items()}
 
-    return blocks.rebatch(_MIXED_BLOCKS * block).enumerate().map(mixed)
+    shuffled = records.shuffle(held, seed=seed, reshuffle_each_iteration=False)
+    return _batches(shuffled, min(held, _PARSED_AT_ONCE), mixed, batch_size).skip(skipped)
 
 
 def files(file_patterns: Sequence[str]) -> list[str]:
@@ -111,32 +104,28 @@ def files(file_patterns: Sequence[str]) -> list[str]:
     return sorted(path for pattern in file_patterns for path in tf.io.gfile.glob(pattern))
 
 
-def _parsed(batches: tf.data.Dataset, spec: Spec) -> tf.data.Dataset:
+def _batches(records: tf.data.Dataset, at_once: int, parse: Callable[..., Any], batch_size: int) -> tf.data.Dataset:
     options = tf.data.Options()
-    # It would watch every single record, which makes reading a sixth longer.
+    # It would watch every single record.
     options.autotune.enabled = False
-    parsed = batches.map(lambda one: parse_packed(one, spec), num_parallel_calls=_PARSED_AHEAD, deterministic=True)
-    return parsed.with_options(options)
+    parsed = records.batch(at_once).enumerate().map(parse, num_parallel_calls=_PARSED_AHEAD, deterministic=True)
+    return parsed.rebatch(batch_size).prefetch(_BATCHES_AHEAD).with_options(options)
 
 
-def parse_packed(examples: tf.Tensor, spec: Spec) -> dict[str, tf.Tensor]:
-    """Transformed features of packed examples.
+def parse_packed(some: tf.Tensor, spec: Spec) -> dict[str, tf.Tensor]:
+    """Transformed features of blocks of examples.
 
     Args:
-        examples: Serialized tf.Examples, string [B], as `components.packed_transform` writes them.
-        spec: Feature spec of the transformed features.
+        some: Serialized tf.Examples, string [number of blocks], as `schema.blocks` makes them.
+        spec: Feature spec of the transformed features, or of some, `click` among them.
 
     Returns:
-        Tensors like `spec`.
+        Tensors like `spec`, of all rows.
     """
-    others = {name: feature for name, feature in spec.items() if name not in (*contract.LABELS, contract.IDS)}
-    slots = spec[contract.IDS].shape[0]
-    packed = tf.io.FixedLenFeature([len(contract.LABELS) + slots], tf.int64)
-    features = tf.io.parse_example(examples, {contract.PACKED: packed, **others})
-    all_in_one = features.pop(contract.PACKED)
-    for place, name in enumerate(contract.LABELS):
-        features[name] = all_in_one[:, place]
-    return features | {contract.IDS: all_in_one[:, len(contract.LABELS) :]}
+    lists = {name: tf.io.RaggedFeature(feature.dtype, row_splits_dtype=tf.int64) for name, feature in spec.items()}
+    parsed = tf.io.parse_example(some, lists)
+    rows = tf.size(parsed[contract.CLICK].values)
+    return {name: tf.reshape(parsed[name].values, [rows, *feature.shape]) for name, feature in spec.items()}
 
 
 @dataclass(frozen=True)
@@ -150,9 +139,9 @@ class Counts:
 
 def count(file_patterns: Sequence[str], spec: Spec) -> Counts:
     """Reads a split once and counts."""
-    labels_and_ids = {name: spec[name] for name in (*contract.LABELS, contract.IDS)}
+    labels = {name: spec[name] for name in contract.LABELS}
     totals = tf.zeros([3], tf.int64)
-    for batch in read_packed(file_patterns, labels_and_ids, _COUNTED_AT_ONCE):
+    for batch in read_packed(file_patterns, labels, _COUNTED_AT_ONCE):
         click, conversion = batch[contract.CLICK], batch[contract.CONVERSION]
         totals += tf.stack([tf.size(click, tf.int64), tf.reduce_sum(click), tf.reduce_sum(conversion)])
     return Counts(*totals.numpy().tolist())

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from models import inputs, signatures
 from models.conversion_model import ConversionModel
-from schema import contract
+from schema import blocks, contract
 
 _BATCH_SIZE = 8192
 _BUCKETS = 10_000
@@ -34,19 +34,18 @@ def hold_out(
     """
     limit = round(share * _BUCKETS)
 
-    def with_side(batch: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        ids = inputs.parse_packed(batch, {contract.IDS: spec[contract.IDS]})[contract.IDS]
-        return batch, tf.bitcast(tf.fingerprint(ids), tf.uint64) % _BUCKETS < limit
+    def with_side(batch: dict[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        return batch, tf.bitcast(tf.fingerprint(batch[contract.IDS]), tf.uint64) % _BUCKETS < limit
 
-    records = tf.data.TFRecordDataset(inputs.files(file_patterns), compression_type="GZIP")
-    batches = records.batch(_BATCH_SIZE).map(with_side)
+    batches = inputs.read_packed(file_patterns, spec, _BATCH_SIZE).map(with_side)
     paths = os.path.join(folder, "train.gz"), os.path.join(folder, "held_out.gz")
     options = tf.io.TFRecordOptions("GZIP", compression_level=1)
     with contextlib.ExitStack() as stack:
         writers = [stack.enter_context(tf.io.TFRecordWriter(path, options)) for path in paths]
-        for examples, held_out in batches.as_numpy_iterator():
-            for example, is_held_out in zip(examples, held_out.tolist(), strict=True):
-                writers[is_held_out].write(example)
+        for batch, held_out in batches.as_numpy_iterator():
+            for writer, side in zip(writers, (~held_out, held_out), strict=True):
+                for block in blocks.encode({name: values[side] for name, values in batch.items()}):
+                    writer.write(block)
     return paths
 
 

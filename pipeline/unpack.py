@@ -20,6 +20,8 @@ from schema import fields as schema_fields
 from schema.errors import InputError
 from schema.fields import Field
 
+_BATCH_SIZE = 8192
+
 
 def read_rows(root: Root, split: str, number: int) -> list[Row]:
     """Reads an example of the newest finished Transform.
@@ -55,10 +57,12 @@ def _example(examples: str, graph: str, split: str, number: int) -> dict[str, np
     files = sorted(map(str, Path(examples, folder + split).glob("*.gz")))
     records = tf.data.TFRecordDataset(files, compression_type="GZIP")
     feature_spec = tft.TFTransformOutput(graph).transformed_feature_spec()
-    # The dataset cuts what it should skip to 32 bits.
-    for record in records.skip(min(number, tf.int32.max)).take(1).batch(1):
-        return {name: values[0].numpy() for name, values in inputs.parse_packed(record, feature_spec).items()}
-    count = records.reduce(np.int64(0), lambda sum_, _: sum_ + 1).numpy()
+    count = 0
+    for batch in inputs.batches(records, feature_spec, _BATCH_SIZE):
+        of_batch = len(batch[contract.CLICK])
+        if number < count + of_batch:
+            return {name: values[number - count].numpy() for name, values in batch.items()}
+        count += of_batch
     raise InputError(f"--number should be below {count}, the number of examples of split {split}. Received: {number}")
 
 

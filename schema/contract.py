@@ -20,15 +20,11 @@ LABELLED_SPLITS = (TRAIN_SPLIT, EVAL_SPLIT)
 # Key of preprocessing_fn's custom_config: a JSON list of the labels beside these two.
 STAGE_LABELS_KEY = "stage_labels"
 
-# Transformed features: every field's ids in one int64 [S], the weighted ones' weights in one float32 [W], and the dense
-# ones in one float32 [N].
+# Transformed features, beside the labels: every field's ids in one int64 [S], the weighted ones' weights in one float32
+# [W], and the dense ones in one float32 [N].
 IDS = "ids"
 WEIGHTS = "weights"
 DENSE = "dense"
-
-# Where transformed examples hold the labels and the ids, in this order: one int64 [2 + S], which parses faster than
-# three features. `weights` and `dense` are features of their own.
-PACKED = "packed"
 
 # Name that a server knows the model by.
 MODEL_NAME = "esmm"

@@ -16,8 +16,7 @@ class PackedTransform(base_beam_component.BaseBeamComponent):
 
     Analyses the split `train`, transforms `train` and `eval`.
 
-    Outputs: `transform_graph`, as of TFX's Transform; `transformed_examples`, with the features that
-    `components.packed_transform.pack` makes of the transformed ones.
+    Outputs: `transform_graph`, as of TFX's Transform; `transformed_examples`, in blocks, see `schema.blocks`.
     """
 
     SPEC_CLASS = spec.PackedTransformSpec

@@ -18,10 +18,9 @@ from tfx.utils import import_utils
 from tfx_bsl.public.tfxio import TensorAdapterConfig, TFExampleRecord
 
 from components.packed_transform import carry_on, spec
-from components.packed_transform.pack import encode_packed
 from components.tfrecord import source
 from components.tfrecord.sink import WriteExamples
-from schema import contract, load, vocabulary
+from schema import blocks, contract, load, vocabulary
 from schema import fields as schema_fields
 
 
@@ -72,7 +71,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
             def read(split: str) -> beam.PTransform:
                 keep = kept if split == contract.TRAIN_SPLIT else ""
-                return source.ReadExamples(source.pattern(examples, split), schema, keep)
+                return source.ReadExamples(source.pattern(examples, split), schema, kept=keep)
 
             batches = pipeline | "ReadTrain" >> read(contract.TRAIN_SPLIT) | "Select" >> beam.Map(_select, analysed)
             graph = (batches, _adapter_config(schema, analysed)) | tft_beam.AnalyzeDataset(preprocessing_fn)
@@ -89,7 +88,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 prefix = os.path.join(artifact_utils.get_split_uri([transformed], split), "transformed_examples")
                 _ = (
                     packed
-                    | f"Pack_{split}" >> beam.MapTuple(lambda batch, _: encode_packed(batch))
+                    | f"Pack_{split}" >> beam.MapTuple(lambda batch, _: _encode(batch))
                     | f"Write_{split}" >> WriteExamples(prefix)
                 )
         fileio.rmtree(temporary)
@@ -97,6 +96,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
 def _select(batch: pa.RecordBatch, schema: schema_pb2.Schema) -> pa.RecordBatch:
     return batch.select([feature.name for feature in schema.feature])
+
+
+def _encode(batch: pa.RecordBatch) -> list[bytes]:
+    """Blocks of transformed examples, whose lists are equally long in all rows."""
+    rows = batch.num_rows
+    features = {name: batch[name].flatten().to_numpy() for name in batch.schema.names}
+    return blocks.encode({name: values.reshape(rows, -1) for name, values in features.items()}) if rows else []
 
 
 def _adapter_config(schema: schema_pb2.Schema, read: schema_pb2.Schema) -> TensorAdapterConfig:

@@ -55,16 +55,18 @@ class ReadExamples(beam.PTransform):
         FileNotFoundError: There are none.
     """
 
-    def __init__(self, files: str, schema: schema_pb2.Schema, kept: str = ""):
+    def __init__(self, files: str, schema: schema_pb2.Schema, rows: int = 1, kept: str = ""):
         """Args:
         files: Their pattern.
         schema: The features.
+        rows: That a tf.Example has, at most; of larger ones fewer are read at once.
         kept: Folder that keeps the batches for whoever reads the same files, with the same schema, again: that takes a
             fortieth of the time. It is for temporary files; without it nothing is kept.
         """
         super().__init__()
         self._files = files
         self._schema = schema
+        self._at_once = _BATCH_EXAMPLES // rows
         self._kept = kept
 
     def expand(self, pipeline):
@@ -72,16 +74,14 @@ class ReadExamples(beam.PTransform):
         if not paths:
             raise FileNotFoundError(self._files)
         groups = [paths[begin : begin + _FILES_AT_ONCE] for begin in range(0, len(paths), _FILES_AT_ONCE)]
-        return (
-            pipeline
-            | "Files" >> beam.Create(groups, reshuffle=len(groups) > 1)
-            | "Read" >> beam.ParDo(_ReadFiles(self._schema, self._kept)).with_output_types(pa.RecordBatch)
-        )
+        read = beam.ParDo(_ReadFiles(self._schema, self._at_once, self._kept)).with_output_types(pa.RecordBatch)
+        return pipeline | "Files" >> beam.Create(groups, reshuffle=len(groups) > 1) | "Read" >> read
 
 
 class _ReadFiles(beam.DoFn):
-    def __init__(self, schema: schema_pb2.Schema, kept: str):
+    def __init__(self, schema: schema_pb2.Schema, at_once: int, kept: str):
         self._types = {feature.name: _DTYPES[feature.type] for feature in schema.feature}
+        self._at_once = at_once
         self._kept = kept
 
     def process(self, paths: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -97,7 +97,7 @@ class _ReadFiles(beam.DoFn):
     def _parsed(self, paths: Sequence[str]) -> Iterator[pa.RecordBatch]:
         sizes = [0] * len(paths)
         batches = tf.data.Dataset.from_tensor_slices(list(paths)).enumerate()
-        batches = batches.interleave(_records, cycle_length=len(paths), num_parallel_calls=tf.data.AUTOTUNE)
+        batches = batches.interleave(self._records, cycle_length=len(paths), num_parallel_calls=tf.data.AUTOTUNE)
         for number, features, size in batches.map(self._parse, tf.data.AUTOTUNE).prefetch(1):
             sizes[number] += int(size)
             yield pa.RecordBatch.from_pydict({name: _to_arrow(features[name]) for name in self._types})
@@ -106,17 +106,16 @@ class _ReadFiles(beam.DoFn):
             if size % 2**32 != _uncompressed_size(path):
                 raise EOFError(f"{path} should be whole. Received: a gzip file that ends too early")
 
+    def _records(self, number: tf.Tensor, path: tf.Tensor) -> tf.data.Dataset:
+        records = tf.data.TFRecordDataset(path, compression_type="GZIP").batch(self._at_once)
+        return records.map(lambda batch: (number, batch))
+
     def _parse(self, number: tf.Tensor, records: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.RaggedTensor], tf.Tensor]:
         """The file's number, features, and the bytes that the records take in the file."""
         # On all cores, beside what Beam does; tfx-bsl's decoder works on one.
         spec = {name: tf.io.RaggedFeature(dtype, row_splits_dtype=tf.int64) for name, dtype in self._types.items()}
         lengths = tf.cast(tf.strings.length(records), tf.int64) + LENGTH.size + CHECKSUM.size
         return number, tf.io.parse_example(records, spec), tf.reduce_sum(lengths)
-
-
-def _records(number: tf.Tensor, path: tf.Tensor) -> tf.data.Dataset:
-    records = tf.data.TFRecordDataset(path, compression_type="GZIP").batch(_BATCH_EXAMPLES)
-    return records.map(lambda batch: (number, batch))
 
 
 def _keep(batches: Iterator[pa.RecordBatch], path: str) -> Iterator[pa.RecordBatch]:

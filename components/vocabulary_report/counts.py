@@ -28,7 +28,7 @@ class IdCounts:
 class CountIds(beam.CombineFn):
     """Sums over batches; its memory is that of a number for each id.
 
-    Input: record batches with `packed`, lists of int64 [2 + S].
+    Input: record batches of blocks, lists of int64 each: `click`, of n examples, and `ids`, n · S.
     Output: `IdCounts`.
     """
 
@@ -38,16 +38,16 @@ class CountIds(beam.CombineFn):
         ids: Number of each field's ids, the one for a missing value included; by name.
         """
         self._slots = layout.slots(fields)
-        self._width = len(contract.LABELS) + sum(field.slots for field in fields)
+        self._width = sum(field.slots for field in fields)
         self._ids = dict(ids)
 
     def create_accumulator(self) -> IdCounts:
         return IdCounts(0, {name: np.zeros(self._ids[name], np.int64) for name in self._slots})
 
     def add_input(self, counts: IdCounts, batch: pa.RecordBatch) -> IdCounts:
-        packed = batch[contract.PACKED].flatten().to_numpy().reshape(batch.num_rows, self._width)
-        counts.examples += batch.num_rows
-        all_ids = packed[:, len(contract.LABELS) :]
+        examples = len(batch[contract.CLICK].flatten())
+        all_ids = batch[contract.IDS].flatten().to_numpy().reshape(examples, self._width)
+        counts.examples += examples
         for name, slots in self._slots.items():
             ids = all_ids[:, slots]
             counts.by_field[name] += np.bincount(ids.reshape(-1), minlength=self._ids[name])

@@ -15,13 +15,15 @@ from components.tfrecord import source
 from components.vocabulary_report import report, spec
 from components.vocabulary_report.counts import CountIds, IdCounts
 from components.vocabulary_report.shares import field_reports
-from schema import contract, vocabulary
+from schema import blocks, contract, vocabulary
 from schema import fields as schema_fields
 from schema.fields import Field
 from schema.layout import Layout, layouts
 from schema.vocabulary import Entry
 
-_PACKED = schema_pb2.Schema(feature=[schema_pb2.Feature(name=contract.PACKED, type=schema_pb2.INT)])
+_COUNTED = schema_pb2.Schema(
+    feature=[schema_pb2.Feature(name=name, type=schema_pb2.INT) for name in (contract.CLICK, contract.IDS)]
+)
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -43,7 +45,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         with self._make_beam_pipeline() as pipeline:
             train, evaluation = (
                 pipeline
-                | f"Read_{split}" >> source.ReadExamples(source.pattern(examples, split), _PACKED)
+                | f"Read_{split}" >> source.ReadExamples(source.pattern(examples, split), _COUNTED, blocks.ROWS)
                 | f"Count_{split}" >> beam.CombineGlobally(CountIds(fields, ids))
                 for split in (contract.TRAIN_SPLIT, contract.EVAL_SPLIT)
             )

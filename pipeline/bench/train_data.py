@@ -10,9 +10,8 @@ import tensorflow_transform as tft
 from tensorflow_transform.tf_metadata import metadata_io
 
 from components.impression_example_gen.encode import encode_examples
-from components.packed_transform.pack import encode_packed
 from pipeline.bench import ids
-from schema import contract, vocabulary
+from schema import blocks, contract, vocabulary
 from schema.fields import Field
 
 # Ids of a field that stand before those of its tokens: missing, and out of vocabulary.
@@ -50,9 +49,8 @@ def write(directory: Path, examples: int, sizes: Mapping[str, int]) -> None:
         labels = {name: ranks[name].to_numpy() for name in contract.LABELS}
         columns = pa.RecordBatch.from_pydict(labels | by_field)
         ids.write_records(directory / "stock" / f"{number:05d}.gz", encode_examples(columns))
-        packed = {name: list(values[:, None]) for name, values in labels.items()}
-        packed[contract.IDS] = list(np.stack(list(by_field.values()), axis=1))
-        ids.write_records(directory / "packed" / f"{number:05d}.gz", encode_packed(pa.RecordBatch.from_pydict(packed)))
+        packed = labels | {contract.IDS: np.stack(list(by_field.values()), axis=1)}
+        ids.write_records(directory / "packed" / f"{number:05d}.gz", blocks.encode(packed))
         matrices.append(np.stack([*labels.values(), *by_field.values()], axis=1))
     np.save(directory / "examples.npy", np.concatenate(matrices))
 

@@ -1,10 +1,14 @@
 """Reading packed examples from gzipped TFRecord files."""
 
+import gzip
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from models import inputs
+from schema import blocks
 
 SPEC = {
     "ids": tf.io.FixedLenFeature([2], tf.int64),
@@ -16,20 +20,26 @@ SPEC = {
 NUM_EXAMPLES = 23
 
 
-def _example(number: int) -> bytes:
-    """Clicked if divisible by 3, converted if by 6."""
-    packed = [number % 3 == 0, number % 6 == 0, number, -number]
-    features = {
-        "packed": tf.train.Feature(int64_list=tf.train.Int64List(value=packed)),
-        "weights": tf.train.Feature(float_list=tf.train.FloatList(value=[0, 1.5, -number])),
-        "dense": tf.train.Feature(float_list=tf.train.FloatList(value=[number / 2])),
-    }
-    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+def _write(path: Path, numbers: range, rows: int = blocks.ROWS) -> None:
+    """Blocks of so many numbered examples; clicked if divisible by 3, converted if by 6."""
+    with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
+        for begin in range(0, len(numbers), rows):
+            of_block = np.array(numbers[begin : begin + rows])
+            (block,) = blocks.encode(
+                {
+                    "click": (of_block % 3 == 0).astype(np.int64),
+                    "conversion": (of_block % 6 == 0).astype(np.int64),
+                    "ids": np.stack([of_block, -of_block], axis=1),
+                    "weights": np.stack([0 * of_block, 0 * of_block + 1.5, -of_block], axis=1).astype(np.float32),
+                    "dense": (of_block / 2).astype(np.float32),
+                }
+            )
+            writer.write(block)
 
 
 @pytest.fixture(scope="module")
 def patterns(tmp_path_factory) -> list[str]:
-    """Two patterns, three files; the examples are numbered in the order of the files' names."""
+    """Three patterns, four files, blocks of three; the examples are numbered in the order of the files' names."""
     directory = tmp_path_factory.mktemp("packed")
     for name, numbers in {
         "b-0.gz": range(9, 20),
@@ -37,9 +47,7 @@ def patterns(tmp_path_factory) -> list[str]:
         "a-0.gz": range(5),
         "c.gz": range(20, 23),
     }.items():
-        with tf.io.TFRecordWriter(str(directory / name), "GZIP") as writer:
-            for number in numbers:
-                writer.write(_example(number))
+        _write(directory / name, numbers, rows=3)
     return [str(directory / "c*"), str(directory / "b*"), str(directory / "a-*")]
 
 
@@ -79,7 +87,10 @@ def test_a_model_without_weights_or_numbers(patterns, names):
 def test_examples_of_other_fields_are_told(patterns):
     """As of a transform graph with a slot more."""
     spec = SPEC | {"ids": tf.io.FixedLenFeature([3], tf.int64)}
-    with pytest.raises(tf.errors.InvalidArgumentError, match="Key: packed"):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError,
+        match="tensor with 46 values, but the requested shape has 69",
+    ):
         list(inputs.read_packed(patterns, spec, batch_size=100))
 
 
@@ -108,17 +119,24 @@ def test_without_a_buffer_the_files_alone_change_places(patterns):
     assert len(orders) > 3
 
 
-def test_a_small_buffer_draws_from_the_next_examples_only(patterns):
+def test_a_buffer_smaller_than_a_block_changes_places_within_blocks(patterns):
     in_order = _shuffled(patterns, 5, 0)
     numbers = _shuffled(patterns, 5, shuffle_buffer=4)
-    assert all(in_order.index(number) <= place + 3 for place, number in enumerate(numbers))
+    moved = {abs(in_order.index(number) - place) for place, number in enumerate(numbers)}
+    assert moved == {0, 1, 2}
+
+
+def test_a_small_buffer_draws_from_the_next_examples_only(tmp_path):
+    _write(tmp_path / "a.gz", range(3000))
+    numbers = np.array(_shuffled([str(tmp_path / "a.gz")], 100, shuffle_buffer=3 * 64))
+    # A block comes up to two earlier, and an example of it up to two more, when three are mixed.
+    ahead = numbers - np.arange(3000)
+    assert 3 * 64 < ahead.max() < 5 * 64
 
 
 def test_a_large_buffer_parts_neighbours(tmp_path):
     """30,000 examples through a buffer of 10,000: far from where they were, and from those beside them."""
-    with tf.io.TFRecordWriter(str(tmp_path / "a.gz"), "GZIP") as writer:
-        for number in range(30_000):
-            writer.write(_example(number))
+    _write(tmp_path / "a.gz", range(30_000))
     numbers = np.array(_shuffled([str(tmp_path / "*.gz")], 512, shuffle_buffer=10_000))
     assert sorted(numbers) == list(range(30_000))
     # The first batches come from anywhere in the buffer, and the mean example stays behind by some of it.
@@ -133,9 +151,7 @@ def test_a_large_buffer_parts_neighbours(tmp_path):
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_tensorflow_has_nothing_to_complain_about(tmp_path, capfd, batch_size, shuffled):
     """It once wrote an error for every eleven examples that were shuffled."""
-    with tf.io.TFRecordWriter(str(tmp_path / "a.gz"), "GZIP") as writer:
-        for number in range(10_000):
-            writer.write(_example(number))
+    _write(tmp_path / "a.gz", range(10_000))
     patterns = [str(tmp_path / "*.gz")]
     if shuffled:
         numbers = _shuffled(patterns, batch_size, shuffle_buffer=10_000)
@@ -178,9 +194,7 @@ def test_what_is_skipped_is_what_would_have_come_first(patterns, shuffle_buffer,
 def test_large_files_are_read_in_turn(tmp_path):
     """A batch of a thousand from each."""
     for name, first in {"a": 0, "b": 10_000}.items():
-        with tf.io.TFRecordWriter(str(tmp_path / f"{name}.gz"), "GZIP") as writer:
-            for number in range(first, first + 2500):
-                writer.write(_example(number))
+        _write(tmp_path / f"{name}.gz", range(first, first + 2500))
     numbers = np.array(_shuffled([str(tmp_path / "*.gz")], 5000, shuffle_buffer=0))
     assert np.flatnonzero(np.diff(numbers >= 10_000)).tolist() == [1023, 2047, 3071, 4095, 4547]
 
@@ -188,11 +202,10 @@ def test_large_files_are_read_in_turn(tmp_path):
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_a_file_cut_short_is_told(patterns, tmp_path, shuffled):
     whole = tmp_path / "whole.gz"
-    with tf.io.TFRecordWriter(str(whole), "GZIP") as writer:
-        for number in range(3000):
-            writer.write(_example(number))
+    _write(whole, range(3000))
     cut = tmp_path / "cut.gz"
-    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    # In the last record, and without gzip's own end. Cut between two records, or in a length, it would look whole.
+    cut.write_bytes(gzip.compress(gzip.decompress(whole.read_bytes())[:-100])[:-8])
     order = inputs.Order(0, 1)
     read = inputs.read_shuffled([str(cut)], SPEC, 5, order, 0) if shuffled else inputs.read_packed([str(cut)], SPEC, 5)
     with pytest.raises(tf.errors.DataLossError, match="truncated record"):
@@ -206,8 +219,8 @@ def test_count(patterns):
     assert inputs.count(patterns[1:2], SPEC) == inputs.Counts(examples=11, clicks=4, conversions=2)
 
 
-def test_count_of_a_split_reads_no_more_than_the_labels_and_ids(patterns):
-    spec = SPEC | {"dense": tf.io.FixedLenFeature([9], tf.float32)}  # it would not parse
+def test_count_of_a_split_reads_no_more_than_the_labels(patterns):
+    spec = SPEC | {"ids": tf.io.FixedLenFeature([9], tf.int64)}  # it would not parse
     assert inputs.count(patterns, spec).examples == 23
 
 

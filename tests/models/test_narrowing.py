@@ -10,7 +10,7 @@ from models.narrow_report import NarrowReport
 from models.network import Shape
 from models.registry import make_model
 from models.settings import ModelSettings
-from schema import contract
+from schema import blocks
 from schema.fields import Field
 
 FIELDS = (
@@ -30,13 +30,9 @@ SPEC = {
 @pytest.fixture
 def eval_files(write_records) -> list[str]:
     labels = np.random.default_rng(2).random((400, 2)) < 0.5
-    examples = []
-    for ids, (click, conversion) in zip(IDS, labels, strict=True):
-        example = tf.train.Example()
-        values = [int(click), int(click and conversion), *ids.tolist()]
-        example.features.feature[contract.PACKED].int64_list.value.extend(values)
-        examples.append(example.SerializeToString())
-    return [write_records("eval.gz", examples)]
+    click, conversion = labels.T.astype(int)
+    features = {"click": click, "conversion": click * conversion, "ids": IDS}
+    return [write_records("eval.gz", blocks.encode(features))]
 
 
 @pytest.mark.parametrize("stored", ["float16", "int8"])

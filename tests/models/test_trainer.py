@@ -22,7 +22,7 @@ from models.epochs import NOTHING_KEPT, Folders, Splits
 from models.guards import LossGuard
 from models.inputs import read_packed
 from models.settings import ModelSettings, TrainSettings
-from schema import contract
+from schema import blocks, contract
 from schema.errors import InputError
 from schema.fields import Field
 
@@ -53,14 +53,9 @@ def _rows(number: int, seed: int) -> list[dict]:
 
 
 def _write(path: Path, features: dict[str, np.ndarray], rows: slice) -> None:
-    labels = np.stack([features[name] for name in contract.LABELS], axis=1)
-    packed = np.concatenate([labels, features[contract.IDS]], axis=1)[rows]
     with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
-        for row, number in zip(packed, features["row"][rows], strict=True):
-            of_example = {contract.PACKED: row, "row": [number]}
-            lists = {name: tf.train.Int64List(value=values) for name, values in of_example.items()}
-            feature = {name: tf.train.Feature(int64_list=values) for name, values in lists.items()}
-            writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
+        for block in blocks.encode({name: values[rows] for name, values in features.items()}):
+            writer.write(block)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from models import search_space, trainer, tuner
 from models.epochs import Splits
 from models.search_space import TunerSettings
 from models.settings import ModelSettings, TrainSettings
+from schema import blocks
 from schema import fields as schema_fields
 from schema.errors import InputError
 from schema.fields import Field
@@ -32,14 +33,10 @@ def given(run_preprocessing, tmp_path_factory) -> tuple[str, str]:
         conversion = click and random.random() < (item + 1) / 14
         rows.append({"user": [int(user)], "item": [int(item)], "click": [int(click)], "conversion": [int(conversion)]})
     run = run_preprocessing(rows, {"user": tf.int64, "item": tf.int64}, FIELDS, directory)
-    features = run.features
     path = directory / "packed.gz"
     with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
-        for row, values in enumerate(np.column_stack([features[name] for name in ("click", "conversion", "ids")])):
-            example = tf.train.Example()
-            example.features.feature["packed"].int64_list.value.extend(values.tolist())
-            example.features.feature["row"].int64_list.value.append(row)  # by which `run_preprocessing` orders them
-            writer.write(example.SerializeToString(deterministic=True))
+        for block in blocks.encode(run.features):
+            writer.write(block)
     return str(directory / "graph"), str(path)
 
 

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models import validation
+from models import inputs, validation
 from models.conversion_model import Priors
 from models.esmm import EsmmModel
 from models.network import Shape
 from models.settings import ModelSettings
+from schema import blocks
 from schema.fields import Field
 
 SPEC = {
@@ -21,44 +22,50 @@ SPEC = {
 }
 
 
-def _read(path: str) -> list[bytes]:
-    return list(tf.data.TFRecordDataset(path, "GZIP").as_numpy_iterator())
+HELD_OUT_SPEC = {
+    **SPEC,
+    "ids": tf.io.FixedLenFeature([2], tf.int64),
+    "weights": tf.io.FixedLenFeature([1], tf.float32),
+}
+Row = tuple[int, int, int, int, float]
 
 
-def _packed(click: int, conversion: int, ids: Sequence[int], tab: bytes = b"") -> bytes:
-    example = tf.train.Example()
-    example.features.feature["packed"].int64_list.value.extend([int(click), int(conversion), *map(int, ids)])
-    if tab:
-        example.features.feature["tab"].bytes_list.value.append(tab)
-    return example.SerializeToString()
+def _blocks(rows: Sequence[Row]) -> list[bytes]:
+    """Of rows of click, conversion, two ids and a weight."""
+    click, conversion, *ids, weights = np.array(rows).T
+    labels_and_ids = {"click": click, "conversion": conversion, "ids": np.stack(ids, axis=1)}
+    integers = {name: values.astype(np.int64) for name, values in labels_and_ids.items()}
+    return blocks.encode(integers | {"weights": weights.astype(np.float32)})
 
 
-IDS_SPEC = {**SPEC, "ids": tf.io.FixedLenFeature([2], tf.int64)}
+def _rows(path: str) -> list[Row]:
+    (batch,) = inputs.read_packed([path], HELD_OUT_SPEC, 100_000)
+    return list(map(tuple, np.column_stack([batch[name] for name in HELD_OUT_SPEC])[:, [2, 3, 0, 1, 4]].tolist()))
 
 
 def test_each_example_is_on_one_side_and_those_of_equal_ids_on_the_same(write_records, tmp_path):
-    records = [_packed(0, 0, (number % 200, number // 200)) for number in range(20_000)]
-    others = [_packed(1, 0, (number, 0), b"other bytes") for number in range(200)]
-    files = [write_records("a-1.gz", records[:9_000]), write_records("a-2.gz", records[9_000:] + others)]
-    train, held_out = map(_read, validation.hold_out(files, IDS_SPEC, 0.2, str(tmp_path)))
-    assert sorted(train + held_out) == sorted(records + others)
+    rows = [(0, 0, number % 200, number // 200, 0.5) for number in range(20_000)]
+    others = [(1, 0, number, 0, 2.5) for number in range(200)]
+    files = [write_records("a-1.gz", _blocks(rows[:9_000])), write_records("a-2.gz", _blocks(rows[9_000:] + others))]
+    train, held_out = map(_rows, validation.hold_out(files, HELD_OUT_SPEC, 0.2, str(tmp_path)))
+    assert sorted(train + held_out) == sorted(rows + others)
     for number in range(200):
-        assert (records[number] in held_out) == (others[number] in held_out)
+        assert (rows[number] in held_out) == (others[number] in held_out)
     # 20,000 draws of probability 0.2: five standard deviations are 283.
-    assert len(set(held_out) & set(records)) == pytest.approx(4_000, abs=283)
+    assert len(set(held_out) & set(rows)) == pytest.approx(4_000, abs=283)
 
 
 def test_order_and_number_of_the_files_do_not_matter(write_records, tmp_path):
-    records = [_packed(0, 0, (7, number)) for number in range(1_000)]
-    write_records("b-1.gz", records[500:])
-    write_records("b-2.gz", records[:500])
-    one = write_records("all.gz", records)
+    rows = [(0, 0, 7, number, 1) for number in range(1_000)]
+    write_records("b-1.gz", _blocks(rows[500:]))
+    write_records("b-2.gz", _blocks(rows[:500]))
+    one = write_records("all.gz", _blocks(rows))
     (tmp_path / "one").mkdir()
-    of_two = validation.hold_out([f"{tmp_path}/b-*.gz"], IDS_SPEC, 0.3, str(tmp_path))
-    of_one = validation.hold_out([one], IDS_SPEC, 0.3, str(tmp_path / "one"))
+    of_two = validation.hold_out([f"{tmp_path}/b-*.gz"], HELD_OUT_SPEC, 0.3, str(tmp_path))
+    of_one = validation.hold_out([one], HELD_OUT_SPEC, 0.3, str(tmp_path / "one"))
     for several, single in zip(of_two, of_one, strict=True):
-        assert set(_read(several)) == set(_read(single))
-        assert _read(several) == sorted(_read(several), key=(records[500:] + records[:500]).index)
+        assert set(_rows(several)) == set(_rows(single))
+        assert _rows(several) == sorted(_rows(several), key=(rows[500:] + rows[:500]).index)
 
 
 def _pairs_in_order(labels: np.ndarray, scores: np.ndarray) -> float:
@@ -72,8 +79,8 @@ def test_aucs_count_pairs_in_the_space_of_each_output(write_records):
     click = (random.random(500) < ids / 40).astype(int)
     conversion = click * (random.random(500) < ids / 60)
 
-    rows = zip(click, conversion, ids[:, None], strict=True)
-    file = write_records("held_out.gz", [_packed(*row) for row in rows])
+    features = {"click": click, "conversion": conversion, "ids": ids[:, None]}
+    file = write_records("held_out.gz", blocks.encode(features))
     tf.keras.utils.set_random_seed(1)
     settings = ModelSettings(embedding_dim=2, embedding_stddev=1.0, hidden_units=(4,))
     model = EsmmModel(Shape((Field(name="user_id", entity="user"),), {"user_id": 30}, settings), Priors(0.3, 0.2))

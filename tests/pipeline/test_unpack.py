@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import ml_metadata as mlmd
+import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -19,6 +20,7 @@ from typer.testing import CliRunner, Result
 from models.unpack import Row
 from pipeline import unpack
 from pipeline.cli import app
+from schema import blocks
 from schema import fields as schema_fields
 from schema.fields import Field
 
@@ -53,12 +55,9 @@ RUNNING, COMPLETE, FAILED, CACHED = (
 )
 
 
-def packed(labels_and_ids: list[int], weights: list[float], age: float) -> bytes:
-    example = tf.train.Example()
-    example.features.feature["packed"].int64_list.value.extend(labels_and_ids)
-    example.features.feature["weights"].float_list.value.extend(weights)
-    example.features.feature["dense"].float_list.value.append(age)
-    return example.SerializeToString()
+def row(labels_and_ids: list[int], weights: list[float], age: float) -> dict[str, list]:
+    click, conversion, *ids = labels_and_ids
+    return {"click": click, "conversion": conversion, "ids": ids, "weights": weights, "dense": [age]}
 
 
 def write_outputs(directory: Path, user: int) -> None:
@@ -72,19 +71,21 @@ def write_outputs(directory: Path, user: int) -> None:
         tft.DatasetMetadata.from_feature_spec(SPEC), str(directory / "graph" / "transformed_metadata")
     )
     files = {
-        "Split-eval/b-0.gz": [packed([1, 1, 0, 0, 0, 0], [0, 0, 0], 0)],
+        "Split-eval/b-0.gz": [row([1, 1, 0, 0, 0, 0], [0, 0, 0], 0)],
         "Split-eval/a-0.gz": [
-            packed([1, 0, 2, 4, 1, 3], [0.5, 1, -2], 1.5),
-            packed([0, 0, 3, 3, 0, 0], [0.25, 0, 0], -1),
+            row([1, 0, 2, 4, 1, 3], [0.5, 1, -2], 1.5),
+            row([0, 0, 3, 3, 0, 0], [0.25, 0, 0], -1),
         ],
-        "Split-train/a-0.gz": [packed([0, 0, 1, 2, 0, 0], [1, 0, 0], 0.125)],
+        "Split-train/a-0.gz": [row([0, 0, 1, 2, 0, 0], [1, 0, 0], 0.125)],
     }
-    for name, examples in files.items():
+    for name, rows in files.items():
         path = directory / "examples" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
-            for example in examples:
-                writer.write(example)
+            dtypes = {name: feature.dtype.as_numpy_dtype for name, feature in SPEC.items()}
+            features = {name: np.array([row[name] for row in rows], dtype) for name, dtype in dtypes.items()}
+            for block in blocks.encode(features):
+                writer.write(block)
 
 
 def record(

@@ -44,10 +44,10 @@ def write(path: Path, rows: list[dict]) -> None:
             writer.write(example(row))
 
 
-def read(folder: Path, schema: schema_pb2.Schema = SCHEMA, kept: str = "") -> list[pa.RecordBatch]:
+def read(folder: Path, schema: schema_pb2.Schema = SCHEMA, rows: int = 1, kept: str = "") -> list[pa.RecordBatch]:
     out = folder.parent / "read"
     with beam.Pipeline(options=PipelineOptions(list(LOCAL_ARGS))) as p:
-        batches = p | ReadExamples(f"{folder}/*", schema, kept) | beam.Map(pickle.dumps)
+        batches = p | ReadExamples(f"{folder}/*", schema, rows, kept) | beam.Map(pickle.dumps)
         _ = batches | beam.io.WriteToTFRecord(str(out), shard_name_template="")
     return [pickle.loads(batch) for batch in tf.data.TFRecordDataset(str(out)).as_numpy_iterator()]
 
@@ -78,6 +78,13 @@ def test_each_row_of_several_files_once_in_the_order_of_its_file(tmp_path):
     batches = sorted(read(tmp_path / "in"), key=lambda batch: batch["row"][0].as_py())
     assert rows_of(batches) == list(range(28_193))
     assert [batch.num_rows for batch in batches] == [16384, 3616, 8192, 1]
+
+
+def test_fewer_are_read_at_once_where_each_has_many_rows(tmp_path):
+    write(tmp_path / "in" / "a.gz", numbered(0, 600))
+    batches = read(tmp_path / "in", rows=64)
+    assert rows_of(batches) == list(range(600))
+    assert [batch.num_rows for batch in batches] == [256, 256, 88]
 
 
 def test_a_file_without_rows(tmp_path):

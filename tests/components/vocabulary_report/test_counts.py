@@ -17,9 +17,15 @@ IDS = {"a": 4, "b": 6, "c": 2}
 
 
 def batch(rows: list[tuple]) -> pa.RecordBatch:
-    """Of labels 1 and 1, and ids."""
-    packed = [[1, 1, *a, *b, *c] for a, b, c in rows]
-    return pa.RecordBatch.from_arrays([pa.array(packed, pa.large_list(pa.int64()))], names=["packed"])
+    """A block of two rows, as far as there are, and one of the others."""
+    parts = [rows[:2], rows[2:]]
+    columns = {
+        "click": [[1] * len(part) for part in parts],
+        "ids": [[id_ for row in part for ids in row for id_ in ids] for part in parts],
+    }
+    return pa.RecordBatch.from_pydict(
+        {name: pa.array(column, pa.large_list(pa.int64())) for name, column in columns.items()}
+    )
 
 
 def values(field: Field):

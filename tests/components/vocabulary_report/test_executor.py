@@ -6,40 +6,35 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.types.experimental.simple_artifacts import File
 
-from components.packed_transform.pack import encode_packed
 from components.tfrecord.frame import frame
 from components.vocabulary_report import report
 from components.vocabulary_report.executor import Executor
 from components.vocabulary_report.report import FieldReport
 from pipeline.beam import LOCAL_ARGS
+from schema import blocks, vocabulary
 from schema import fields as schema_fields
-from schema import vocabulary
 from schema.fields import Field
 from schema.vocabulary import Entry
 
 Ids = Sequence[Sequence[int]]
 
 
-def list_column(rows: Sequence[Sequence], dtype) -> pa.LargeListArray:
-    values = np.array([list(row) for row in rows], dtype)
-    return pa.LargeListArray.from_arrays(np.arange(len(rows) + 1) * values.shape[1], values.reshape(-1))
-
-
 def packed_examples(ids: Ids) -> list[bytes]:
-    """With labels that are never 0, and weights, which nothing should be told of."""
-    columns = {
-        "click": list_column([[7]] * len(ids), np.int64),
-        "conversion": list_column([[8]] * len(ids), np.int64),
-        "ids": list_column(ids, np.int64),
-        "weights": list_column([[0.5, 9]] * len(ids), np.float32),
-    }
-    return encode_packed(pa.RecordBatch.from_pydict(columns))
+    """A block, with labels that are never 0, and weights, which nothing should be told of."""
+    rows = len(ids)
+    return blocks.encode(
+        {
+            "click": np.full(rows, 7),
+            "conversion": np.full(rows, 8),
+            "ids": np.array([list(row) for row in ids]),
+            "weights": np.full([rows, 2], 9, np.float32),
+        }
+    )
 
 
 @pytest.fixture
