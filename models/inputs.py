@@ -105,11 +105,8 @@ def files(file_patterns: Sequence[str]) -> list[str]:
 
 
 def _batches(records: tf.data.Dataset, at_once: int, parse: Callable[..., Any], batch_size: int) -> tf.data.Dataset:
-    options = tf.data.Options()
-    # It would watch every single record.
-    options.autotune.enabled = False
     parsed = records.batch(at_once).enumerate().map(parse, num_parallel_calls=_PARSED_AHEAD, deterministic=True)
-    return parsed.rebatch(batch_size).prefetch(_BATCHES_AHEAD).with_options(options)
+    return parsed.rebatch(batch_size).prefetch(_BATCHES_AHEAD)
 
 
 def parse_packed(some: tf.Tensor, spec: Spec) -> dict[str, tf.Tensor]:

@@ -142,7 +142,9 @@ def train(
     plain = make_model(shape, priors)
     plain.make_variables()
     for network, trained in zip(plain.networks, model.networks, strict=True):
-        network.set_weights(trained.get_weights())
+        # Without a copy in numpy's memory, which `set_weights` would need.
+        for weight, value in zip(network.weights, trained.weights, strict=True):
+            weight.assign(value)
     return plain
 
 
