@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -54,7 +53,7 @@ def read_packed(file_patterns: Sequence[str], spec: Spec, batch_size: int) -> tf
 
 def batches(records: tf.data.Dataset, spec: Spec, batch_size: int) -> tf.data.Dataset:
     """Like `read_packed`, of the blocks that `schema.blocks` serializes."""
-    return _batches(records, _PARSED_AT_ONCE, lambda _, some: parse_packed(some, spec), batch_size)
+    return _parsed(records, _PARSED_AT_ONCE, lambda _, some: parse_packed(some, spec), batch_size)
 
 
 def read_shuffled(
@@ -96,7 +95,7 @@ def read_shuffled(
         return {name: tf.gather(values, places) for name, values in rows.items()}
 
     shuffled = records.shuffle(held, seed=seed, reshuffle_each_iteration=False)
-    return _batches(shuffled, min(held, _PARSED_AT_ONCE), mixed, batch_size).skip(skipped)
+    return _parsed(shuffled, min(held, _PARSED_AT_ONCE), mixed, batch_size).skip(skipped)
 
 
 def files(file_patterns: Sequence[str]) -> list[str]:
@@ -104,9 +103,15 @@ def files(file_patterns: Sequence[str]) -> list[str]:
     return sorted(path for pattern in file_patterns for path in tf.io.gfile.glob(pattern))
 
 
-def _batches(records: tf.data.Dataset, at_once: int, parse: Callable[..., Any], batch_size: int) -> tf.data.Dataset:
-    parsed = records.batch(at_once).enumerate().map(parse, num_parallel_calls=_PARSED_AHEAD, deterministic=True)
-    return parsed.rebatch(batch_size).prefetch(_BATCHES_AHEAD)
+def _parsed(
+    records: tf.data.Dataset,
+    at_once: int,
+    parse: Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]],
+    batch_size: int,
+) -> tf.data.Dataset:
+    """Batches of the rows of so many blocks at once, which `parse` is given with the number of the times before."""
+    rows = records.batch(at_once).enumerate().map(parse, num_parallel_calls=_PARSED_AHEAD, deterministic=True)
+    return rows.rebatch(batch_size).prefetch(_BATCHES_AHEAD)
 
 
 def parse_packed(some: tf.Tensor, spec: Spec) -> dict[str, tf.Tensor]:
