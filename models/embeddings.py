@@ -61,8 +61,7 @@ class FusedEmbedding(tf.keras.layers.Layer):
         self._lookup = self.lookup(fields)
         self.order = self._lookup.order
         if stored == "float32":
-            # As a function, which takes the memory of two tables instead of three.
-            initializer = tf.function(tf.keras.initializers.RandomNormal(stddev=stddev))
+            initializer = tf.keras.initializers.RandomNormal(stddev=stddev)
             self.table = self.add_weight("table", (int(all_rows), dim), initializer=initializer)
         else:
             self.table = NarrowTable(int(all_rows), dim, stored)
