@@ -1,5 +1,6 @@
 """The form in which transformed examples are kept: blocks of rows, which take a third of the time to read."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -22,7 +23,7 @@ def encode(features: Mapping[str, np.ndarray]) -> list[bytes]:
     (rows,) = {len(values) for values in features.values()}
     begins = np.append(np.arange(0, rows, ROWS), rows)
     blocks = {
-        name: pa.LargeListArray.from_arrays(begins * (values.size // max(rows, 1)), values.reshape(-1))
+        name: pa.LargeListArray.from_arrays(begins * math.prod(values.shape[1:]), values.reshape(-1))
         for name, values in features.items()
     }
     return RecordBatchToExamplesEncoder().encode(pa.RecordBatch.from_pydict(blocks))
